@@ -1,0 +1,1 @@
+"""What runs, when and in which process; and the command line."""

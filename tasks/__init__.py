@@ -1,0 +1,1 @@
+"""How one step is done, and what may go wrong."""

@@ -1,0 +1,76 @@
+"""Errors a reader can act on: each says what happened and what mends it.
+
+ThirdShiftError
+├── SettingsInvalid        a key of the settings file or environment is wrong
+├── RuntimeUnavailable     no model server answers, or it stopped answering
+├── ModelMissing           the named model is not on this machine
+├── ContextTooLong         the prompt does not fit the model's context
+├── OutOfMemory            the model does not fit the memory budget
+├── EmbeddingMismatch      the store's vectors come from another model
+├── DocumentUnreadable     a file cannot become text
+├── StoreBusy              another process holds the store's lock
+├── DiskFull               too little room to write safely
+├── PortTaken              a port we need belongs to someone else
+├── PrefectUnavailable     the Prefect server does not answer
+└── NotFound               the named thing (a deployment, a chunk) does not exist
+"""
+
+
+class ThirdShiftError(Exception):
+    """Base of everything we raise on purpose; shown to people without a traceback.
+
+    `remedy` is the one command or step that mends it, where there is one.
+    """
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{what} {remedy}".strip())
+
+
+class SettingsInvalid(ThirdShiftError):
+    """A key of the settings file or environment is wrong."""
+
+
+class RuntimeUnavailable(ThirdShiftError):
+    """No model server answers, or it stopped answering."""
+
+
+class ModelMissing(ThirdShiftError):
+    """The named model is not on this machine."""
+
+
+class ContextTooLong(ThirdShiftError):
+    """The prompt does not fit the model's context."""
+
+
+class OutOfMemory(ThirdShiftError):
+    """The model does not fit the memory budget."""
+
+
+class EmbeddingMismatch(ThirdShiftError):
+    """The store's vectors come from another model."""
+
+
+class DocumentUnreadable(ThirdShiftError):
+    """A file cannot become text."""
+
+
+class StoreBusy(ThirdShiftError):
+    """Another process holds the store's lock."""
+
+
+class DiskFull(ThirdShiftError):
+    """Too little room to write safely."""
+
+
+class PortTaken(ThirdShiftError):
+    """A port we need belongs to someone else."""
+
+
+class PrefectUnavailable(ThirdShiftError):
+    """The Prefect server does not answer."""
+
+
+class NotFound(ThirdShiftError):
+    """The named thing does not exist."""

