@@ -31,7 +31,9 @@ def main() -> None:
 
     _stay_home()
     app = guarded(hurried(create_app()), settings())
-    config = uvicorn.Config(app, log_level="warning", ws_max_size=2**26, timeout_graceful_shutdown=3)
+    config = uvicorn.Config(
+        app, log_level="warning", ws_max_size=2**26, timeout_graceful_shutdown=3
+    )
     asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
 
 
@@ -59,7 +61,7 @@ def _owner(port: int) -> str:
 
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == "LISTEN" and connection.laddr[1] == port and connection.pid:
+            if connection.status == "LISTEN" and tuple(connection.laddr)[1:] == (port,):
                 return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
     except psutil.Error:  # macOS tells only root whose port it is
         pass

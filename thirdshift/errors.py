@@ -2,6 +2,7 @@
 
 ThirdShiftError
 ├── SettingsInvalid        a key of the settings file or environment is wrong
+├── CatalogueInvalid       deployments.yaml says something we cannot run
 ├── RuntimeUnavailable     no model server answers, or it stopped answering
 ├── ModelMissing           the named model is not on this machine
 ├── ContextTooLong         the prompt does not fit the model's context
@@ -30,6 +31,10 @@ class ThirdShiftError(Exception):
 
 class SettingsInvalid(ThirdShiftError):
     """A key of the settings file or environment is wrong."""
+
+
+class CatalogueInvalid(ThirdShiftError):
+    """deployments.yaml says something we cannot run."""
 
 
 class RuntimeUnavailable(ThirdShiftError):
