@@ -18,7 +18,9 @@ ROOMS = ["thirdshift", "tasks", "agents", "flows", "deployments"]  # each import
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.path.expandvars", "Path.home"}
 HOME = {"expanduser"}
-MAY_SET_ENVIRONMENT = {"deployments/environment.py", "deployments/server.py"}  # Prefect's own
+MAY_SET_ENVIRONMENT = {  # of themselves and their children
+    f"deployments/{name}.py" for name in ("environment", "server", "standby")
+}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 each_module = pytest.mark.parametrize(
