@@ -6,12 +6,15 @@ a path from the user's home.
 
 import os
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
+import tzlocal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -57,6 +60,7 @@ class Models(Section):
     hub: str = Field(
         "", description="Embedded engine: a model of a hub, as owner/repository:file.gguf."
     )
+    hub_url: str = Field("https://huggingface.co", description="The model hub's address.")
     context: int = Field(4096, ge=512, le=1_048_576, description="Context, in tokens.")
     threads: int = Field(0, ge=0, le=256, description="Engine threads; 0 takes all cores.")
     memory_share: float = Field(
@@ -76,6 +80,9 @@ class Store(Section):
     keep_versions_hours: float = Field(
         24, ge=1, description="Old versions of tables are kept this long, for readers under way."
     )
+    keep_deleted_days: float = Field(
+        30, ge=0, description="Files that are gone stay this long in memory, marked deleted."
+    )
     index_above: int = Field(
         50_000, ge=1000, description="Rows above which vectors get an approximate index."
     )
@@ -94,6 +101,11 @@ class Ingest(Section):
         default_factory=lambda: [".git", "node_modules", ".venv", "__pycache__", ".DS_Store"],
         description="Names of files and folders that are never read.",
     )
+
+    @field_validator("paths")
+    @classmethod
+    def _from_home(cls, value: list[Path]) -> list[Path]:
+        return [path.expanduser() for path in value]
 
 
 class Ports(Section):
@@ -147,11 +159,16 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file, the file over the defaults."""
         file = TomlConfigSettingsSource(settings_cls, _home() / "settings.toml")
-        return sources["init_settings"], sources["env_settings"], file
+        return init_settings, env_settings, file
 
     @property
     def file(self) -> Path:
@@ -170,8 +187,13 @@ class Settings(BaseSettings):
 
     @property
     def models_path(self) -> Path:
-        """GGUF files we published."""
+        """GGUF files we published or downloaded."""
         return self.home / "models"
+
+    @property
+    def gguf_path(self) -> Path | None:
+        """The GGUF file that models.gguf names, if any."""
+        return Path(self.models.gguf).expanduser() if self.models.gguf else None
 
     @property
     def reports_path(self) -> Path:
@@ -187,6 +209,11 @@ class Settings(BaseSettings):
     def run_path(self) -> Path:
         """Locks, process ids and the supervisor's configuration."""
         return self.home / "run"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The owner's time zone."""
+        return ZoneInfo(self.timezone or tzlocal.get_localzone_name() or "UTC")
 
     @property
     def prefect_url(self) -> str:
@@ -212,6 +239,22 @@ def settings() -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise SettingsInvalid(f"{_home() / 'settings.toml'} is not TOML: {error}.") from None
     return loaded.model_copy(update={"home": loaded.home.expanduser().absolute()})
+
+
+@contextmanager
+def at_home(home: Path) -> Iterator[Settings]:
+    """Keep everything in another folder meanwhile: for measurements that must not touch memory."""
+    before = os.environ.get("THIRDSHIFT_HOME")
+    os.environ["THIRDSHIFT_HOME"] = str(home)
+    settings.cache_clear()
+    try:
+        yield settings()
+    finally:
+        if before is None:
+            del os.environ["THIRDSHIFT_HOME"]
+        else:
+            os.environ["THIRDSHIFT_HOME"] = before
+        settings.cache_clear()
 
 
 def _explain(error: ValidationError) -> str:

@@ -1,0 +1,275 @@
+"""The `thirdshift` command. Each command parses, calls one room below, and prints."""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from thirdshift.errors import ThirdShiftError
+from thirdshift.records import Hit, Reading
+from thirdshift.settings import settings, template
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A private AI that works the third shift and reports in the morning.",
+)
+out = Console()
+err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Count = Annotated[int, typer.Option("-k", min=1, max=200, help="How many to return.")]
+
+
+@app.command()
+def setup() -> None:
+    """Make the home folder and a settings file with every key explained."""
+    for folder in (settings().home, settings().run_path, settings().logs_path):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not settings().file.exists():
+        settings().file.write_text(template(), encoding="utf-8")
+    out.print(f"Home: {settings().home}\nSettings: {settings().file}", soft_wrap=True)
+
+
+@app.command()
+def shift(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Read these; else samples.")] = None,
+) -> None:
+    """Run one whole shift now and end with the path of its report."""
+    from deployments.shift import run_shift
+
+    setup()
+    raise typer.Exit(run_shift(paths or [], out))
+
+
+@app.command()
+def up(
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once all is up.")] = False,
+) -> None:
+    """Start everything and keep it up, until Ctrl-C or `thirdshift down`."""
+    from deployments import supervise
+    from deployments.shift import needed_programs
+
+    setup()
+    supervise.up(needed_programs(), foreground=not detach)
+    if detach:
+        with _waiting("Starting") as report:
+            supervise.wait_ready(120, report)
+        out.print(f"Up. Prefect: {settings().prefect_url}")
+
+
+@app.command()
+def down() -> None:
+    """Stop everything that `up` started."""
+    from deployments import supervise
+
+    supervise.down()
+    out.print("Down.")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show the processes, what memory holds and the last runs."""
+    from deployments.doctor import standing
+
+    figures = standing()
+    if as_json:
+        return _print_json(figures)
+    table = _table("process", "state", "pid", "up for")
+    for process in figures["processes"]:
+        table.add_row(*(str(process[key] or "-") for key in ("name", "state", "pid", "uptime")))
+    out.print(table if figures["processes"] else "Nothing is running: `thirdshift up` starts it.")
+    memory = figures["memory"]
+    out.print(f"Memory: {memory['documents']} documents, {memory['chunks']} chunks.")
+    for run in figures["runs"]:
+        out.print(f"  {run['at']}  {run['flow']}: {run['status']}. {run['reason']}", markup=False)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check each part and name the one command that mends what is wrong."""
+    from deployments.doctor import examine
+
+    findings = examine()
+    if as_json:
+        _print_json([finding.model_dump() for finding in findings])
+    else:
+        table = _table("part", "", "finding", "mend it with")
+        for item in findings:
+            colour = {"ok": "green", "warning": "yellow", "wrong": "red"}[item.state]
+            table.add_row(item.part, f"[{colour}]{item.state}[/]", item.finding, item.remedy)
+        out.print(table)
+    raise typer.Exit(int(any(finding.state == "wrong" for finding in findings)))
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders, read recursively.")],
+    as_json: Json = False,
+) -> None:
+    """Read files and folders into memory."""
+    from tasks.intake import ingest as take_in
+
+    with _waiting("Reading") as report:
+        counts: Counter[str] = Counter()
+
+        def show(reading: Reading) -> None:
+            counts[reading.result] += 1
+            report(", ".join(f"{n} {name}" for name, n in counts.items()))
+
+        readings = take_in(paths, progress=show)
+    if as_json:
+        return _print_json([reading.model_dump(mode="json") for reading in readings])
+    for reading in readings:
+        if reading.result == "rejected":
+            err.print(f"left out  {reading.path}: {reading.reason}", markup=False, soft_wrap=True)
+    out.print(", ".join(f"{n} {name}" for name, n in counts.items()) or "No files found.")
+
+
+@app.command()
+def search(query: str, k: Count = 5, as_json: Json = False) -> None:
+    """Find passages by meaning and by words."""
+    from tasks.memory import recall
+
+    hits = recall(query, k)
+    if as_json:
+        return _print_json([hit.model_dump() for hit in hits])
+    if not hits:
+        out.print("Memory is empty: `thirdshift ingest PATH` fills it.")
+    _print_hits(hits, chars=300)
+
+
+@app.command()
+def ask(question: str, k: Count = 5, as_json: Json = False) -> None:
+    """Answer from memory, with sources; say so where memory has none."""
+    from agents.answer import ask as answer_from_memory
+
+    answer = answer_from_memory(question, k)
+    if as_json:
+        return _print_json(answer.model_dump())
+    out.print(answer.answer, markup=False)
+    _print_hits(answer.sources, chars=0)
+
+
+@app.command()
+def run(
+    deployment: str,
+    parameters: Annotated[
+        list[str] | None, typer.Option("-p", help="A parameter, as name=value; value may be JSON.")
+    ] = None,
+) -> None:
+    """Run a deployment now, through Prefect, and wait for its outcome."""
+    from deployments.shift import run_deployment
+
+    with _waiting(deployment) as report:
+        state = run_deployment(deployment, _parameters(parameters or []), report)
+    out.print(f"{deployment}: {state.name}. {state.message or ''}", markup=False)
+    raise typer.Exit(int(not state.is_completed()))
+
+
+@app.command()
+def reindex() -> None:
+    """Make all vectors anew with the embedding model of the settings."""
+    from tasks.memory import reindex as embed_again
+
+    with _waiting("Embedding"):
+        total = embed_again()
+    out.print(f"{total} chunks have new vectors.")
+
+
+@app.command()
+def bench(
+    what: Annotated[
+        str, typer.Argument(help="retrieval, ingestion, engine, start or all.")
+    ] = "all",
+    quick: Annotated[bool, typer.Option(help="Smaller sizes, for a first look.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure this machine; ratios are taken side by side in one run."""
+    from deployments.bench import measure
+
+    with _waiting("Measuring") as report:
+        figures = measure(what, quick=quick, report=report)
+    if as_json:
+        return _print_json(figures)
+    for name, rows in figures.items():
+        table = _table(*rows[0], title=name)
+        for row in rows:
+            table.add_row(*(str(value) for value in row.values()))
+        out.print(table)
+
+
+def main() -> None:
+    """Run the command; a person's mistake ends in a message, not in a traceback."""
+    try:
+        app()
+    except ThirdShiftError as error:
+        err.print(f"[red]{type(error).__name__}[/]: ", end="")
+        err.print(error.what, markup=False, soft_wrap=True)
+        if error.remedy:
+            err.print(error.remedy, markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _parameters(pairs: list[str]) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{pair!r} is not name=value.")
+        try:
+            parameters[name] = json.loads(value)
+        except json.JSONDecodeError:
+            parameters[name] = value
+    return parameters
+
+
+class _waiting:
+    """Show a spinner, the time and a changing line on a terminal; nothing when piped."""
+
+    def __init__(self, what: str) -> None:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=err, transient=True)
+        self._task = self._progress.add_task(what)
+        self._what = what
+
+    def __enter__(self) -> "_waiting":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, line: str) -> None:
+        self._progress.update(self._task, description=f"{self._what}: {line}")
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(title=title, box=None, title_justify="left", header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _print_hits(hits: list[Hit], chars: int) -> None:
+    for number, hit in enumerate(hits, 1):
+        start, end = hit.span
+        out.print(
+            f"[{number}] {hit.title}  {hit.document}:{start}-{end}  {hit.score:.2f}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        if chars:
+            out.print("    " + " ".join(hit.text.split())[:chars], markup=False)

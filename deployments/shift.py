@@ -1,0 +1,135 @@
+"""One whole shift, now: every nightly deployment in its order, through the real server."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deployments import supervise
+from deployments.catalogue import catalogue, find
+from deployments.environment import apply
+from thirdshift.errors import PrefectUnavailable, ThirdShiftError
+from thirdshift.outcome import Ran
+from thirdshift.records import now
+from thirdshift.settings import settings
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import State
+    from rich.console import Console
+
+Say = Callable[[str], None]
+
+_LOOK = 0.1  # seconds between two looks at a run
+_READY = 180  # seconds until a slow machine's server answers
+
+
+def run_shift(paths: Sequence[Path], out: "Console") -> int:
+    """Run the nightly deployments one after another; return 1 if anything failed, else 0.
+
+    Starts the processes where they do not run, and stops those it started. Without `paths`
+    and without ingest.paths in the settings it reads the samples.
+    """
+    began = now()
+    started_here = not supervise.running()
+    try:
+        if started_here:
+            out.print("Starting Prefect, the runner and the engine …")
+            supervise.up(needed_programs(), foreground=False)
+        supervise.wait_ready(_READY, lambda line: out.print(f"  {line}", markup=False))
+        for name in nightly():
+            given = {"paths": _read_from(paths)} if name == "ingest" else {}
+            state = run_deployment(name, given, lambda _: None)
+            out.print(f"  {name}: {state.name}. {state.message or ''}", markup=False)
+    finally:
+        if started_here:
+            supervise.down()
+    return _close(began, out)
+
+
+def nightly() -> list[str]:
+    """Return the scheduled deployments in the order of their times."""
+    scheduled = [entry for entry in catalogue() if entry.schedule]
+    return [entry.name for entry in sorted(scheduled, key=_time_of_day)]
+
+
+def needed_programs() -> list[str]:
+    """Return the processes this machine needs: the engine only where no Ollama answers."""
+    from tasks.models import runtime
+
+    engine = ["engine"] if runtime().name == "embedded" else []
+    return ["server", *engine, "runner"]
+
+
+def run_deployment(name: str, parameters: dict[str, Any], say: Say) -> "State[Any]":
+    """Start a deployment through Prefect, follow it to its end, return its last state.
+
+    Raises NotFound for an unknown name, PrefectUnavailable where no server answers.
+    """
+    entry = find(name)
+    apply()
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        with get_client(sync_client=True) as client:
+            deployment = client.read_deployment_by_name(entry.path)
+            run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
+            return _follow(client, run.id, say)
+    except (httpx.ConnectError, ObjectNotFound, RuntimeError) as error:
+        raise PrefectUnavailable(
+            f"Prefect at {settings().prefect_url} does not know {name}, or does not answer.",
+            "Start it with `thirdshift up`.",
+        ) from error
+
+
+def _follow(client: "SyncPrefectClient", run_id: Any, say: Say) -> "State[Any]":
+    seen = None
+    while True:
+        state = client.read_flow_run(run_id).state
+        if state and state.name != seen:
+            seen = state.name
+            say(seen or "")
+        if state and (state.is_final() or state.is_paused()):
+            return state
+        time.sleep(_LOOK)
+
+
+def _time_of_day(entry: Any) -> tuple[int, int]:
+    minute, hour = entry.schedule.split()[:2]
+    return int(hour), int(minute)
+
+
+def _read_from(paths: Sequence[Path]) -> list[str]:
+    chosen = list(paths) or list(settings().ingest.paths) or [samples()]
+    return [str(path.resolve()) for path in chosen]
+
+
+def samples() -> Path:
+    """Return the folder of sample documents in the checkout."""
+    folder = Path(__file__).parent.parent / "datasets" / "samples"
+    if not folder.is_dir():
+        raise ThirdShiftError(
+            "There are no samples here.", "Name your folders: `thirdshift shift PATH …`."
+        )
+    return folder
+
+
+def _close(began: Any, out: "Console") -> int:
+    from tasks.outcomes import history
+
+    runs = history(began - timedelta(seconds=1))
+    failed = [run for run in runs if run.outcome.status == "failed"]
+    told = {run.flow for run in runs}
+    missing = [name for name in nightly() if name.replace("-", "_") not in told]
+    for name in missing:
+        out.print(f"[red]{name} left no outcome.[/]")
+    out.print(f"Report: {_report(runs)}", markup=False, soft_wrap=True)
+    return int(bool(failed or missing))
+
+
+def _report(runs: Sequence[Ran]) -> str:
+    reports = [run for run in runs if run.flow == "shift_report" and run.outcome.produced]
+    return reports[-1].outcome.produced[0] if reports else "none was written"

@@ -1,0 +1,35 @@
+"""Keep the memory on disk small and quick: purge, compact, index, and say when it grows."""
+
+import asyncio
+
+from prefect import flow, get_run_logger, task
+
+from tasks import upkeep
+from tasks.outcomes import accountable
+from tasks.store import store
+from thirdshift.outcome import Outcome
+from thirdshift.settings import settings
+
+purge = task(name="purge what was deleted long ago")(upkeep.purge)
+compact = task(name="compact and index")(upkeep.compact)
+
+
+@flow(flow_run_name="maintain the store")
+@accountable
+async def maintain_store() -> Outcome:
+    """Purge what was deleted long ago, compact, bring the indexes up to date."""
+    if not store().count("chunks"):
+        return Outcome(status="nothing_to_do", reason="Memory is empty.")
+    purged = await asyncio.to_thread(purge)
+    rows = store().count("chunks")
+    before, after = await asyncio.to_thread(compact)
+    get_run_logger().info("%d chunks purged, %d -> %d bytes.", purged, before, after)
+    alarm = settings().store.alarm_gb * 1e9
+    reason = f"{purged} chunks purged; {before / 1e6:,.1f} MB became {after / 1e6:,.1f} MB."
+    return Outcome.checked(
+        reason,
+        [],
+        no_chunk_was_lost=store().count("chunks") >= rows,
+        every_chunk_is_indexed=store().unindexed() == 0,
+        the_store_is_smaller_than_its_alarm=after < alarm,
+    )

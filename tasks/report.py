@@ -1,0 +1,190 @@
+"""The shift report: what ran, what it made, what it left out and why; Markdown, HTML, charts."""
+
+import base64
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from tasks import charts
+from tasks.store import store
+from thirdshift.outcome import Ran
+from thirdshift.records import Record
+from thirdshift.settings import settings
+
+
+class MemoryFigures(Record):
+    """What memory holds."""
+
+    documents: dict[str, int]  # by kind
+    chunks: int
+    megabytes: float
+
+
+class Shift(Record):
+    """All that a report says."""
+
+    since: datetime
+    until: datetime
+    runs: list[Ran]
+    lost: list[str]  # runs that ended without an outcome, a line each
+    memory: MemoryFigures
+    brief: str = ""
+
+
+def memory_figures() -> MemoryFigures:
+    """Count what memory holds now."""
+    kinds = store().rows("documents", "status = 'active'", ["kind"])["kind"].to_pylist()
+    return MemoryFigures(
+        documents=dict(Counter(kinds).most_common()),
+        chunks=store().count("chunks", "status = 'active'"),
+        megabytes=round(store().size() / 1e6, 1),
+    )
+
+
+def write(shift: Shift) -> Path:
+    """Write report.md, report.html and the charts into a folder; return the HTML's path.
+
+    Files appear whole or not at all; a second report of the same minute replaces the first.
+    """
+    folder = settings().reports_path / shift.until.astimezone(_zone()).strftime("%Y-%m-%d-%H%M")
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = _charts(shift)
+    for name, svg in drawn.items():
+        _place(folder / f"{name}.svg", svg)
+    _place(folder / "report.md", markdown(shift, {name: f"{name}.svg" for name in drawn}))
+    html = page(markdown(shift, {name: _data_uri(svg) for name, svg in drawn.items()}))
+    _place(folder / "report.html", html)
+    return folder / "report.html"
+
+
+def artifact(shift: Shift) -> str:
+    """Return the report as Markdown that carries its charts, for Prefect."""
+    return markdown(shift, {name: _data_uri(svg) for name, svg in _charts(shift).items()})
+
+
+def markdown(shift: Shift, images: Mapping[str, str]) -> str:
+    """Return the report as Markdown; `images` maps a chart's name to its address."""
+    parts = [f"# Shift report, {_clock(shift.until, '%A %d %B %Y')}", shift.brief]
+    parts += [_images(images, "timeline", "When each run was under way"), _ran(shift)]
+    parts += [_made(shift.runs), _not_done(shift), _memory(shift, images)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def page(text: str) -> str:
+    """Return Markdown as a self-contained HTML page."""
+    from markdown_it import MarkdownIt
+
+    # Charts are data URIs of ours; markdown-it would refuse SVG among them.
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.validateLink = lambda url: not url.lower().startswith(("javascript:", "file:"))  # type: ignore[method-assign]
+    return _PAGE.format(body=parser.render(text))
+
+
+def _charts(shift: Shift) -> dict[str, str]:
+    drawn = {}
+    if shift.runs:
+        drawn["timeline"] = charts.timeline(shift.runs, _zone())
+    if shift.memory.documents:
+        drawn["memory"] = charts.bars(shift.memory.documents, "documents")
+    return drawn
+
+
+def _ran(shift: Shift) -> str:
+    if not shift.runs:
+        return "Nothing ran."
+    head = "| at | run | outcome | took | energy | why |\n|---|---|---|---|---|---|"
+    return "\n".join(["## What ran", "", head, *(_row(run) for run in shift.runs)])
+
+
+def _row(run: Ran) -> str:
+    energy = "not metered" if run.joules is None else f"{run.joules:,.0f} J"
+    cells = [
+        _clock(run.started_at, "%H:%M:%S"),
+        run.flow.replace("_", " "),
+        f"**{run.outcome.status.replace('_', ' ')}**",
+        _duration(run.seconds),
+        energy,
+        _cell(run.outcome.reason),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _made(runs: Sequence[Ran]) -> str:
+    lines = [f"- {_plain(thing)}" for run in runs for thing in run.outcome.produced]
+    return "\n".join(["## What was made", "", *lines]) if lines else ""
+
+
+def _not_done(shift: Shift) -> str:
+    held_back = [run for run in shift.runs if run.outcome.status in ("skipped", "deferred")]
+    failed = [run for run in shift.runs if run.outcome.status == "failed"]
+    lines = [
+        f"- {run.flow}, {run.outcome.status}: {_plain(run.outcome.reason)}" for run in held_back
+    ]
+    lines += [f"- **{run.flow} failed**: {_plain(run.outcome.reason)}" for run in failed]
+    lines += [f"- {_plain(line)}" for line in shift.lost]
+    return "\n".join(["## What was not done, and why", "", *(lines or ["- Nothing was left out."])])
+
+
+def _memory(shift: Shift, images: Mapping[str, str]) -> str:
+    figures = shift.memory
+    total = sum(figures.documents.values())
+    text = f"{total:,} documents in {figures.chunks:,} chunks, {figures.megabytes:,.1f} MB on disk."
+    if figures.megabytes > settings().store.alarm_gb * 1000:
+        text += f" **That is above the alarm of {settings().store.alarm_gb:g} GB.**"
+    return "\n\n".join(["## Memory", text, _images(images, "memory", "Documents by kind")])
+
+
+def _images(images: Mapping[str, str], name: str, caption: str) -> str:
+    return f"![{caption}]({images[name]})" if name in images else ""
+
+
+def _plain(text: str) -> str:
+    """Escape what Markdown would read as markup or a link: names of files may hold anything."""
+    return "".join("\\" + char if char in "\\`*_[]<>#!" else char for char in text.strip())
+
+
+def _cell(text: str) -> str:
+    return _plain(" ".join(text.split())).replace("|", "\\|")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+
+
+def _zone() -> ZoneInfo:
+    return settings().zone
+
+
+def _clock(moment: datetime, pattern: str) -> str:
+    return moment.astimezone(_zone()).strftime(pattern)
+
+
+def _data_uri(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _place(path: Path, text: str) -> None:
+    part = path.with_suffix(path.suffix + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Shift report</title>
+<style>
+body {{ font: 16px/1.6 system-ui, sans-serif; color: #222; background: #fdfcf9;
+  max-width: 52rem; margin: 3rem auto; padding: 0 1.25rem; }}
+h1 {{ font-size: 1.7rem; letter-spacing: -.01em; }} h2 {{ margin-top: 2.2rem; font-size: 1.15rem; }}
+table {{ border-collapse: collapse; width: 100%; font-size: .9rem; }}
+th, td {{ text-align: left; padding: .4rem .7rem .4rem 0; border-bottom: 1px solid #e5e1d8;
+  vertical-align: top; }}
+th {{ color: #777; font-weight: 500; }} img {{ max-width: 100%; }}
+</style>
+{body}
+</html>
+"""

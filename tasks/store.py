@@ -1,0 +1,279 @@
+"""The memory on disk: one LanceDB folder, its schemas, and the only path that writes to it.
+
+LanceDB never compacts by itself and refuses commits that collide, so every writer takes the
+same inter-process lock, writes in batches, and leaves compaction to `maintain_store`.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from filelock import FileLock, Timeout
+
+from tasks.embedding import embedder
+from thirdshift.errors import DiskFull, EmbeddingMismatch, StoreBusy
+from thirdshift.settings import settings
+
+Row = dict[str, Any]
+T = TypeVar("T")
+
+_TIME = pa.timestamp("us", tz="UTC")
+_MODEL_KEY = b"embedding_model"
+_ATTEMPTS = 5
+_PROBES = 20  # of an IVF_FLAT index: recall@10 0.999 at 100 k
+_SHOWN = ["id", "uri", "title", "text", "start", "end", "provenance", "weight"]
+
+DOCUMENTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("uri", pa.string()),
+        ("title", pa.string()),
+        ("kind", pa.string()),
+        ("content_hash", pa.string()),
+        ("size", pa.int64()),
+        ("provenance", pa.string()),
+        ("status", pa.string()),
+        ("modified_at", _TIME),
+        ("created_at", _TIME),
+    ]
+)
+OUTCOMES = pa.schema(
+    [
+        ("id", pa.string()),
+        ("flow", pa.string()),
+        ("run_name", pa.string()),
+        ("started_at", _TIME),
+        ("seconds", pa.float64()),
+        ("joules", pa.float64()),
+        ("outcome", pa.string()),  # JSON of thirdshift.outcome.Outcome
+        ("recorded_at", _TIME),
+    ]
+)
+
+
+def chunks_schema(model: str, dim: int) -> pa.Schema:
+    """Return the schema of `chunks` for vectors of `dim` made by `model`."""
+    fields = [
+        ("id", pa.string()),
+        ("document_id", pa.string()),
+        ("uri", pa.string()),
+        ("title", pa.string()),
+        ("text", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("content_hash", pa.string()),
+        ("provenance", pa.string()),
+        ("weight", pa.float32()),
+        ("status", pa.string()),
+        ("embedding_model", pa.string()),
+        ("created_at", _TIME),
+        ("vector", pa.list_(pa.float32(), dim)),
+    ]
+    return pa.schema(fields, metadata={_MODEL_KEY: model.encode()})
+
+
+class Store:
+    """A LanceDB folder. Reads see every commit; writes take turns."""
+
+    def __init__(self, path: Path) -> None:
+        import lancedb
+
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._db = lancedb.connect(path, read_consistency_interval=timedelta(0))
+        self._lock = FileLock(path.with_suffix(".lock"))
+        self._tables: dict[str, Any] = {}
+
+    def upsert(self, name: str, rows: Sequence[Row], *, replacing: str | None = None) -> None:
+        """Insert or update rows by `id`, in one commit.
+
+        With `replacing`, rows that match that condition and are not among `rows` are deleted
+        by the same commit: a reader sees the old set or the new one, never a mixture.
+        """
+        if not rows and replacing is None:
+            return
+        table = self.table(name)
+        batch = pa.Table.from_pylist(list(rows), schema=table.schema)
+        with self.writing():
+            _persist(lambda: _merge(table, batch, replacing))
+
+    def update(self, name: str, where: str, **values: Any) -> None:
+        """Set columns of the rows that match."""
+        with self.writing():
+            _persist(lambda: self.table(name).update(where=where, values=values))
+
+    def delete(self, name: str, where: str) -> None:
+        """Remove the rows that match; older versions keep them until compaction."""
+        with self.writing():
+            _persist(lambda: self.table(name).delete(where))
+
+    def rows(self, name: str, where: str | None = None, columns: list[str] | None = None) -> Any:
+        """Return the matching rows as an Arrow table."""
+        query = self.table(name).search()
+        if where:
+            query = query.where(where)
+        if columns:
+            query = query.select(columns)
+        return query.limit(self.count(name) or 1).to_arrow()
+
+    def count(self, name: str, where: str | None = None) -> int:
+        """Return how many rows match."""
+        return int(self.table(name).count_rows(where))
+
+    def nearest(self, vector: Any, k: int, where: str, *, exact: bool = False) -> Any:
+        """Return the k chunks nearest by cosine, with `_distance` = 1 - cosine."""
+        query = self.chunks.search(vector).distance_type("cosine").nprobes(_PROBES)
+        if exact:
+            query = query.bypass_vector_index()
+        return query.where(where).select([*_SHOWN, "_distance"]).limit(k).to_arrow()
+
+    def matching(self, text: str, k: int, where: str) -> Any:
+        """Return the k chunks that match the words best, with `_score` = BM25."""
+        query = self.chunks.search(text, query_type="fts").where(where)
+        return query.select([*_SHOWN, "vector", "_score"]).limit(k).to_arrow()
+
+    @property
+    def chunks(self) -> Any:
+        """The chunks table; EmbeddingMismatch where another model made its vectors."""
+        ours = embedder().name
+        if self.model != ours:
+            raise EmbeddingMismatch(
+                f"The store's vectors were made by {self.model}, the settings name {ours}.",
+                "Run `thirdshift reindex`, or set models.embedding back.",
+            )
+        return self.table("chunks")
+
+    @property
+    def model(self) -> str:
+        """The embedding model that made the store's vectors."""
+        metadata: dict[bytes, bytes] = self.table("chunks").schema.metadata or {}
+        return metadata.get(_MODEL_KEY, b"").decode()
+
+    def table(self, name: str) -> Any:
+        """Return the table, made empty with its indexes where it does not exist."""
+        if name not in self._tables:
+            if name not in self._db.list_tables().tables:
+                self._create(name)
+            self._tables[name] = self._db.open_table(name)
+        return self._tables[name]
+
+    def replace_chunks(self, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
+        """Overwrite all chunks from a stream, in one commit; an interruption changes nothing."""
+        with self.writing():
+            reader = pa.RecordBatchReader.from_batches(schema, batches)
+            table = self._db.create_table("chunks", data=reader, schema=schema, mode="overwrite")
+            _index(table, "chunks")
+        self._tables.pop("chunks", None)
+
+    def compact(self) -> tuple[int, int]:
+        """Merge small files, drop old versions, bring indexes up to date; bytes before, after."""
+        before = self.size()
+        keep = timedelta(hours=settings().store.keep_versions_hours)
+        with self.writing():
+            for name in self._db.list_tables().tables:
+                self.table(name).optimize(cleanup_older_than=keep)
+            self._index_vectors()
+        return before, self.size()
+
+    def unindexed(self) -> int:
+        """Return how many chunks the word index does not cover yet; search scans them."""
+        table = self.table("chunks")
+        names = [index.name for index in table.list_indices() if "text" in index.columns]
+        return sum(table.index_stats(name).num_unindexed_rows for name in names)
+
+    def size(self) -> int:
+        """Return the bytes of the folder."""
+        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the writers' lock; refuse where the disk is nearly full."""
+        ensure_room(self.path)
+        try:
+            with self._lock.acquire(timeout=settings().store.lock_seconds):
+                yield
+        except Timeout:
+            raise StoreBusy(
+                f"Another process has been writing to {self.path} for "
+                f"{settings().store.lock_seconds:.0f} s.",
+                "Wait for it, or see `thirdshift status`.",
+            ) from None
+
+    def _create(self, name: str) -> None:
+        schemas = {"documents": DOCUMENTS, "outcomes": OUTCOMES}
+        if name == "chunks":
+            schemas["chunks"] = chunks_schema(embedder().name, embedder().dim)
+        with self.writing():
+            table = self._db.create_table(name, schema=schemas[name], exist_ok=True)
+            if not table.list_indices():
+                _index(table, name)
+
+    def _index_vectors(self) -> None:
+        from lancedb.index import IvfFlat
+
+        table = self.table("chunks")
+        rows = table.count_rows()
+        indexed = any("vector" in index.columns for index in table.list_indices())
+        if rows > settings().store.index_above and not indexed:
+            config = IvfFlat(distance_type="cosine", num_partitions=int(rows**0.5))
+            table.create_index("vector", config=config)
+
+
+def ensure_room(path: Path) -> None:
+    """Raise DiskFull where less than settings.min_free_gb is left."""
+    free = shutil.disk_usage(path).free / 1e9
+    if free < settings().min_free_gb:
+        raise DiskFull(
+            f"{free:.1f} GB are free at {path}, {settings().min_free_gb:.1f} GB are kept free.",
+            "Free some disk, or lower min_free_gb.",
+        )
+
+
+def quoted(*values: str) -> str:
+    """Return values as a SQL list: ('a', 'b')."""
+    return "(" + ", ".join("'" + value.replace("'", "''") + "'" for value in values) + ")"
+
+
+@cache
+def _open(path: Path) -> Store:
+    return Store(path)
+
+
+def store() -> Store:
+    """Return the store of the settings, opened once per process."""
+    return _open(settings().store_path)
+
+
+def _index(table: Any, name: str) -> None:
+    from lancedb.index import FTS, Bitmap
+
+    if name == "chunks":
+        # The default tokenizer finds no Japanese; ICU knows words in both languages.
+        table.create_index("text", config=FTS(base_tokenizer="icu", stem=True))
+        table.create_index("status", config=Bitmap())
+
+
+def _merge(table: Any, batch: pa.Table, replacing: str | None) -> None:
+    merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+    if replacing is not None:
+        merge = merge.when_not_matched_by_source_delete(replacing)
+    merge.execute(batch)
+
+
+def _persist(commit: Callable[[], T]) -> T:
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return commit()
+        except (RuntimeError, OSError) as error:
+            if "conflict" not in str(error).lower():
+                raise
+            logging.getLogger(__name__).info("Commit %d collided: %s", attempt, error)
+            time.sleep(0.05 * 2**attempt)
+    return commit()
