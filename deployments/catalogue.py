@@ -1,6 +1,7 @@
 """The catalogue: deployments.yaml read, checked and made into Prefect's deployments."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,8 +44,6 @@ class Deployment(Record):
     @field_validator("schedule")
     @classmethod
     def _is_cron(cls, value: str | None) -> str | None:
-        from datetime import datetime
-
         from cronsim import CronSim, CronSimError
 
         try:
@@ -110,7 +109,7 @@ def _deployment(file: Path, number: int, entry: Any) -> Deployment:
     except ValidationError as error:
         named = entry.get("name", f"number {number}") if isinstance(entry, dict) else number
         faults = [
-            f"{'.'.join(map(str, item['loc'])) or 'entry'}: {item['msg']}"
+            ": ".join([*map(str, item["loc"]), item["msg"].removeprefix("Value error, ")])
             for item in error.errors()
         ]
         raise CatalogueInvalid(f"{file}, entry {named}: {'; '.join(faults)}.") from None
@@ -131,22 +130,20 @@ def prefect_deployment(entry: Deployment) -> "RunnerDeployment":
     from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron
 
+    zone = settings().zone.key
     try:
-        made = RunnerDeployment.from_entrypoint(
+        return RunnerDeployment.from_entrypoint(
             entrypoint=entry.entrypoint,
             name=entry.name,
-            schedules=[Cron(entry.schedule, timezone=settings().zone.key)]
-            if entry.schedule
-            else None,
+            schedules=[Cron(entry.schedule, timezone=zone)] if entry.schedule else None,
             triggers=_triggers(entry),
             parameters=entry.parameters,
             description=entry.why,
             tags=[TAG, *(["heavy"] if entry.heavy else []), *entry.tags],
         )
-    except (ImportError, AttributeError) as error:
-        what = f"{FILE.name}, entry {entry.name}: entrypoint: {error}"
+    except Exception as error:  # a flow's file may raise anything; its entry says so, others run
+        what = f"{FILE.name}, entry {entry.name}: entrypoint: {entry.entrypoint}: {error!r}."
         raise CatalogueInvalid(what) from error
-    return made
 
 
 def _triggers(entry: Deployment) -> list[Any]:
