@@ -43,7 +43,9 @@ log = logging.getLogger("prefect.runner.warm")
 class Standby:
     """A waiting process, the channel to it, and the state of the code it imported."""
 
-    def __init__(self, process: asyncio.subprocess.Process, channel: socket.socket, code: int):
+    def __init__(
+        self, process: asyncio.subprocess.Process, channel: socket.socket, code: int
+    ) -> None:
         self.process = process
         self.code = code
         self._channel = channel

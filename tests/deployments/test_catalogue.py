@@ -1,0 +1,99 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deployments.catalogue import catalogue, find, prefect_deployment
+from thirdshift.errors import CatalogueInvalid, NotFound
+
+SOUND = "name: a, why: b, entrypoint: flows.ingest.ingest"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "deployments.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_the_three_nightly_deployments_are_listed() -> None:
+    times = {entry.name: entry.schedule for entry in catalogue()}
+
+    assert times["ingest"] == "0 2 * * *"
+    assert times["maintain-store"] == "30 4 * * *"
+    assert times["shift-report"] == "30 6 * * *"
+
+
+@pytest.mark.parametrize("form", ["entrypoint", "file_entrypoint"])
+@pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
+def test_every_entrypoint_loads_in_both_forms(entry: object, form: str) -> None:
+    entrypoint = getattr(entry, form)
+    code = f"from prefect.flows import load_flow_from_entrypoint as load; load({entrypoint!r})"
+
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
+def test_file_function_flow_and_deployment_share_one_name(entry: object) -> None:
+    name, entrypoint = getattr(entry, "name"), getattr(entry, "entrypoint")  # noqa: B009
+    word = name.replace("-", "_")
+
+    assert entrypoint == f"flows.{word}.{word}"
+
+
+def test_a_deployment_runs_in_the_owners_zone(
+    monkeypatch: pytest.MonkeyPatch, prefect: str
+) -> None:
+    from thirdshift.settings import settings
+
+    monkeypatch.setenv("THIRDSHIFT_TIMEZONE", "Asia/Tokyo")
+    settings.cache_clear()
+
+    made = prefect_deployment(find("ingest"))
+
+    assert made.schedules and made.schedules[0].schedule.timezone == "Asia/Tokyo"  # type: ignore[union-attr]
+    assert made.entrypoint == "flows.ingest.ingest"
+
+
+def test_an_event_starts_a_deployment_that_names_it(tmp_path: Path, prefect: str) -> None:
+    trigger = "trigger: {event: thirdshift.found, parameters: {paths: '{{ event.payload.paths }}'}}"
+    file = written(tmp_path, f"deployments: [{{{SOUND}, {trigger}}}]")
+
+    made = prefect_deployment(find("a", file))
+
+    assert made.triggers[0].expect == {"thirdshift.found"}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (f"deployments: [{{{SOUND}, schedule: '99 * * * *'}}]", "entry a: schedule: not five"),
+        (f"deployments: [{{{SOUND}, colour: red}}]", "entry a: colour"),
+        ("deployments: [{name: a, entrypoint: flows.a.a}]", "entry a: why"),
+        ("deployments: [{why: b}]", "entry number 1: name"),
+        (f"deployments: [{{{SOUND}, catch_up: once}}]", "catch_up: once needs a schedule"),
+        (f"deployments: [{{{SOUND}, trigger: {{evnt: x}}}}]", "entry a: trigger: event"),
+        (f"deployments: [{{{SOUND}}}, {{{SOUND}}}]", "entry a: name: given to more than one"),
+        ("deployments: 3", "not a list `deployments`"),
+        ("deployments: [", "not a list `deployments`"),
+    ],
+)
+def test_a_mistake_names_file_entry_and_key(tmp_path: Path, text: str, key: str) -> None:
+    file = written(tmp_path, text)
+
+    with pytest.raises(CatalogueInvalid, match=key) as caught:
+        catalogue(file)
+
+    assert "deployments.yaml" in caught.value.what
+
+
+def test_a_flow_that_does_not_load_names_its_entry(tmp_path: Path, prefect: str) -> None:
+    file = written(tmp_path, "deployments: [{name: a, why: b, entrypoint: flows.none.none}]")
+
+    with pytest.raises(CatalogueInvalid, match="entry a: entrypoint"):
+        prefect_deployment(find("a", file))
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(NotFound, match="shift-report"):
+        find("shift-reprot")
