@@ -7,6 +7,8 @@ ThirdShiftError
 ├── ModelMissing           the named model is not on this machine
 ├── ContextTooLong         the prompt does not fit the model's context
 ├── OutOfMemory            the model does not fit the memory budget
+├── ToolsUnsupported       the model cannot call tools of its own accord
+├── AnswerInvalid          a structured answer does not fit its schema
 ├── EmbeddingMismatch      the store's vectors come from another model
 ├── DocumentUnreadable     a file cannot become text
 ├── StoreBusy              another process holds the store's lock
@@ -51,6 +53,14 @@ class ContextTooLong(ThirdShiftError):
 
 class OutOfMemory(ThirdShiftError):
     """The model does not fit the memory budget."""
+
+
+class ToolsUnsupported(ThirdShiftError):
+    """The model cannot call tools of its own accord."""
+
+
+class AnswerInvalid(ThirdShiftError):
+    """A structured answer does not fit its schema."""
 
 
 class EmbeddingMismatch(ThirdShiftError):

@@ -1,0 +1,47 @@
+"""The embedded engine as a process: it serves the base model to all the others until TERM."""
+
+import logging
+import signal
+import sys
+import threading
+from types import FrameType
+
+from deployments.lifeline import end_with_parent
+from tasks.embedded import address_file, announce, serve
+from tasks.gguf_files import base_file
+from thirdshift.errors import ThirdShiftError
+from thirdshift.settings import settings
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Serve the base model on `ports.engine`; exit 1 with the reason where that cannot be."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    end_with_parent()
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    try:
+        _serve_until(stop)
+    except ThirdShiftError as error:
+        sys.exit(str(error))
+
+
+def _serve_until(stop: threading.Event) -> None:
+    file = base_file()
+    server, address = serve(file.stem, file, settings().ports.engine)
+    announce(address)
+    log.info("Serving %s at %s.", address.model, address.url)
+    stop.wait()
+    address_file().unlink(missing_ok=True)
+    del server  # ends llama.cpp's threads
+    log.info("Ended.")
+
+
+if __name__ == "__main__":
+    main()

