@@ -66,6 +66,11 @@ def apply() -> None:
     os.environ.update(ours)
 
 
+def for_child(**variables: str) -> dict[str, str]:
+    """Return this process's environment with more variables, to start a process with."""
+    return os.environ | variables
+
+
 def origins(given: Settings) -> list[str]:
     """Return the origins a browser may call Prefect's API from: its own pages."""
     return [f"http://{host}:{given.ports.prefect}" for host in ("127.0.0.1", "localhost")]

@@ -59,7 +59,12 @@ class Standby:
         with theirs:
             process = await asyncio.create_subprocess_exec(*command, stdin=theirs.fileno())
         standby = cls(process, ours, code)
-        if not await standby._hears(b"ready\n"):
+        try:
+            ready = await standby._hears(b"ready\n")
+        except asyncio.CancelledError:  # the runner stops
+            process.kill()
+            raise
+        if not ready:
             await standby.dismiss()
             raise OSError(f"A standby ended while it started ({process.returncode}).")
         return standby
