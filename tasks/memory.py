@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.embedding import embedder
+from tasks.language import is_japanese
 from tasks.splitting import split
 from tasks.store import Row, chunks_schema, quoted, store
 from thirdshift.records import Chunk, Document, Extract, Hit, Note, Piece, content_hash, now
@@ -22,9 +23,9 @@ Vector = NDArray[np.float32]
 
 _ACTIVE = "status = 'active'"
 _REACH = 40  # candidates from each side of the hybrid
-_WORDS = 0.35  # share of the words' score beside the vectors'
-_FLOOR, _CEILING = 0.70, 0.95  # cosines of e5: unrelated texts reach 0.70, twins 0.95
+_WORDS = 0.5  # share of the words' score beside the cosine, within one language
 _HALF = 8.0  # the BM25 score that counts half
+_MOST = 0.6  # what the words can count at most: cosines of good matches lie there too
 _DERIVED = 0.97  # a derived text never outranks its source
 
 _pool = ThreadPoolExecutor(2, thread_name_prefix="recall")
@@ -51,8 +52,16 @@ def recall(query: str, k: int = 5, *, exact: bool = False) -> list[Hit]:
     near = _pool.submit(store().nearest, vector, reach, _ACTIVE, exact=exact)
     worded = store().matching(query, reach, _ACTIVE)
     rows = _joined(vector, near.result(), worded).values()
-    ranked = sorted(((_score(row), row) for row in rows), key=lambda pair: -pair[0])
+    scored = [(_score(row, is_japanese(query)), row) for row in rows]
+    ranked = sorted(scored, key=lambda pair: -pair[0])
     return [_hit(row, score) for score, row in ranked[:k]]
+
+
+def similarities(query: str, texts: Sequence[str]) -> list[float]:
+    """Return the cosine of each text with the query; about 0 for the unrelated."""
+    if not texts:
+        return []
+    return [float(c) for c in embedder().passage(texts) @ embedder().query([query])[0]]
 
 
 def forget(ids: Sequence[str]) -> int:
@@ -186,11 +195,18 @@ def _joined(vector: Vector, near: pa.Table, worded: pa.Table) -> dict[str, Row]:
     return rows
 
 
-def _score(row: Row) -> float:
-    meaning = min(max((row["cosine"] - _FLOOR) / (_CEILING - _FLOOR), 0.0), 1.0)
-    words = row["words"] / (row["words"] + _HALF)
+def _score(row: Row, japanese: bool) -> float:
+    """Return the fused score of a candidate, in 0..1.
+
+    Words can only meet within one language; a text in the other one is judged by its cosine,
+    or an English text that mentions a name would beat the Japanese one that answers.
+    """
+    score = row["cosine"]
+    if is_japanese(row["text"]) == japanese:
+        words = _MOST * row["words"] / (row["words"] + _HALF)
+        score = (1 - _WORDS) * score + _WORDS * words
     share = _DERIVED if row["provenance"] == "derived" else 1.0
-    return float(min(((1 - _WORDS) * meaning + _WORDS * words) * row["weight"] * share, 1.0))
+    return float(min(max(score * row["weight"] * share, 0.0), 1.0))
 
 
 def _hit(row: Row, score: float) -> Hit:

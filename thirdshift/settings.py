@@ -25,7 +25,8 @@ from pydantic_settings import (
 
 from thirdshift.errors import SettingsInvalid
 
-Port = Field(ge=1024, le=65535)
+# What no one means to keep in memory, and what must not be there: keys and passwords.
+_IGNORED = (".git", "node_modules", ".venv", "__pycache__", ".DS_Store", ".ssh", ".gnupg", ".env")
 
 
 class Section(BaseModel):
@@ -96,9 +97,9 @@ class Ingest(Section):
         default_factory=list, description="Folders and files the nightly ingest reads."
     )
     max_file_mb: float = Field(100, gt=0, description="Larger files are named and left out.")
-    chunk_tokens: int = Field(256, ge=64, le=480, description="Target size of a chunk.")
+    chunk_tokens: int = Field(128, ge=64, le=480, description="Target size of a chunk.")
     ignore: list[str] = Field(
-        default_factory=lambda: [".git", "node_modules", ".venv", "__pycache__", ".DS_Store"],
+        default_factory=lambda: [*_IGNORED],
         description="Names of files and folders that are never read.",
     )
 
