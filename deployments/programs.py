@@ -75,6 +75,7 @@ def write_config(names: Iterable[str]) -> Path:
         "pidfile": "run/supervisor.pid",
         "childlogdir": "logs",
         "silent": "true",
+        "umask": "077",
     }
     factory = "supervisor.rpcinterface:make_main_rpcinterface"
     parser["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": factory}

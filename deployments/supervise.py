@@ -62,6 +62,7 @@ def up(programs: Iterable[str], foreground: bool) -> None:
 
 def down(timeout: float = 75) -> None:
     """Stop everything, children first; return when all of it is gone."""
+    _within(5, lambda: _pid() is not None or not running())  # it may have begun just now
     pid = _pid()
     if not running() or pid is None:
         return
