@@ -1,15 +1,9 @@
 """A real server, a real runner, real processes; the flows are in samples/sampled.py."""
 
 import inspect
-import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -17,122 +11,17 @@ from typing import Any
 
 import psutil
 import pytest
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.states import Cancelling, Scheduled
 
+from tests.deployments.conftest import STANDBY, Shift, ended, runner, said, start, until
 from thirdshift.records import now
-
-SAMPLES = Path(__file__).parent / "samples"
-FLOWS = ["quick", "synchronous", "patient", "flaky", "wrong", "suspended"]
-STANDBY = "deployments.standby"
-
-
-class Shift:
-    """A runner under test: its process, its code, its home."""
-
-    def __init__(self, folder: Path, port: int, **keys: object) -> None:
-        self.home, self.code = folder / "home", folder / "code"
-        if not self.code.exists():
-            shutil.copytree(SAMPLES, self.code)
-        given = {f"THIRDSHIFT_{key}": str(value) for key, value in keys.items()}
-        own = {"THIRDSHIFT_HOME": str(self.home), "THIRDSHIFT_PORTS__PREFECT": str(port)}
-        self.log = folder / "log"
-        variables = os.environ | own | given | {"PYTHONPATH": str(self.code)}
-        command = [sys.executable, "-P", "-m", "serve_sampled", *FLOWS]
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
-        until(lambda: (self.home / "run" / "runner.json").exists())
-
-    def standbys(self) -> list[psutil.Process]:
-        """Return the standbys, and those that have become runs."""
-        children = psutil.Process(self.process.pid).children()
-        return [child for child in children if is_standby(child)]
-
-    def ready(self, number: int = 1) -> None:
-        """Wait until so many standbys have imported everything, and sleep."""
-        until(lambda: len([one for one in self.standbys() if waits(one)]) >= number)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(60)
-
-
-def is_standby(process: psutil.Process) -> bool:
-    try:
-        return STANDBY in process.cmdline()
-    except psutil.NoSuchProcess:  # or a zombie
-        return False
-
-
-def waits(process: psutil.Process) -> bool:
-    """Tell whether a standby has imported everything: its importing thread has ended."""
-    try:
-        return process.cpu_times().user > 0.5 and process.num_threads() == 1
-    except psutil.NoSuchProcess:
-        return False
-
-
-def until(holds: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (result := holds()):
-        assert time.monotonic() < deadline, inspect.getsource(holds)
-        time.sleep(0.05)
-    return result
-
-
-@contextmanager
-def runner(folder: Path, port: int, **keys: object) -> Iterator[Shift]:
-    shift = Shift(folder, port, **keys)
-    try:
-        yield shift
-    finally:
-        shift.stop()
 
 
 @pytest.fixture(scope="module")
 def shift(tmp_path_factory: pytest.TempPathFactory, prefect_port: int) -> Iterator[Shift]:
     with runner(tmp_path_factory.mktemp("shift"), prefect_port, RUNNER__STANDBYS=2) as shift:
         yield shift
-
-
-@pytest.fixture
-def client(prefect: str) -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as client:
-        yield client
-
-
-@pytest.fixture
-def to(tmp_path: Path) -> Path:
-    return tmp_path / "said"
-
-
-def start(client: SyncPrefectClient, name: str, to: Path, **more: Any) -> FlowRun:
-    deployment = client.read_deployment_by_name(f"{name}/{name}")
-    state = more.pop("state", None)
-    return client.create_flow_run_from_deployment(
-        deployment.id, parameters={"to": str(to)} | more, state=state
-    )
-
-
-def said(to: Path, number: int = 1) -> list[dict[str, Any]]:
-    """Wait for so many lines and return them."""
-
-    def lines() -> list[str]:
-        return to.read_text().splitlines() if to.exists() else []
-
-    until(lambda: len(lines()) >= number)
-    return [json.loads(line) for line in lines()]
-
-
-def ended(client: SyncPrefectClient, run: FlowRun) -> str:
-    """Wait until the run is over and return the name of its state."""
-
-    def over() -> str | None:
-        state = client.read_flow_run(run.id).state
-        return state.name if state and state.is_final() else None
-
-    return str(until(over))
 
 
 @pytest.mark.slow
@@ -301,53 +190,6 @@ def test_changed_code_is_what_runs(shift: Shift, client: SyncPrefectClient, to: 
     ended(client, start(client, "quick", to))
 
     assert said(to)[0]["word"] == "second"
-
-
-@pytest.mark.slow
-def test_prefects_own_starter_takes_all_where_the_settings_say_so(
-    prefect_port: int, client: SyncPrefectClient, tmp_path: Path, to: Path
-) -> None:
-    with runner(tmp_path, prefect_port, RUNNER__START="stock") as shift:
-        ended(client, start(client, "quick", to))
-
-        assert not shift.standbys()
-        assert said(to)[0]["process"] == "prefect.engine"
-
-
-@pytest.mark.slow
-def test_a_run_goes_on_when_its_runner_is_killed_and_idle_standbys_end(
-    prefect_port: int, client: SyncPrefectClient, tmp_path: Path, to: Path
-) -> None:
-    shift = Shift(tmp_path, prefect_port, RUNNER__STANDBYS=2)
-    shift.ready(2)
-    run = start(client, "patient", to)
-    pid = said(to)[0]["pid"]
-    idle = [one for one in shift.standbys() if one.pid != pid]
-
-    shift.process.kill()
-    shift.process.wait()
-
-    psutil.wait_procs(idle, timeout=30)
-    assert not [one for one in idle if one.is_running()]
-    to.with_name("said.go").touch()
-    assert ended(client, run) == "Completed"
-
-
-@pytest.mark.slow
-def test_a_stopped_runner_cancels_its_runs_and_leaves_nothing(
-    prefect_port: int, client: SyncPrefectClient, tmp_path: Path, to: Path
-) -> None:
-    shift = Shift(tmp_path, prefect_port, RUNNER__STANDBYS=1)
-    shift.ready()
-    run = start(client, "patient", to)
-    said(to)
-    family = psutil.Process(shift.process.pid).children()
-
-    shift.stop()
-
-    assert shift.process.returncode == 0
-    assert ended(client, run) == "Cancelled"
-    assert not psutil.wait_procs(family, timeout=30)[1]
 
 
 def test_the_private_names_of_prefect_are_as_warm_py_needs_them() -> None:
