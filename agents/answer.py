@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, Field
 
 from tasks.language import is_japanese, sentences, terms
-from tasks.memory import recall, similarities
+from tasks.memory import cosines, recall, similarities
 from tasks.models import ModelRuntime, runtime, structured
 from thirdshift.errors import ThirdShiftError
 from thirdshift.records import Answer, Hit
@@ -39,7 +39,7 @@ SAYINGS = {
     ),
 }
 
-_NOTHING, _UNCLEAR = 0.24, 0.30  # relevance; off-topic questions lie below, see docs/log.md
+_NOTHING, _UNCLEAR = 0.15, 0.37  # relevance; off-topic questions lie below, see docs/log.md
 _WORDS = 0.3  # share of the question's words in the relevance
 _SENTENCE = 0.5  # share of its best sentence in a passage's rank
 _QUOTES = 3
@@ -101,7 +101,7 @@ def _relevance(question: str, found: Sequence[_Found]) -> float:
     """Return how surely the best passages are about the question; 0 where there are none."""
     if not found:
         return 0.0
-    best = max(similarities(question, [_titled(one.hit) for one in found]))
+    best = max(cosines(question, [one.hit.chunk_id for one in found]))
     said = " ".join(_titled(one.hit) for one in found[:2]).lower()
     asked = terms(question)
     letters = sum(len(term) for term in asked)

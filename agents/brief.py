@@ -15,8 +15,8 @@ Facts, as JSON:
 {facts}
 Write one short, plain English sentence for its owner. Use only these facts and these numbers."""
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_WORDS = 40
+_FEWEST = 5  # words of a sentence that says something
+_NEAR = 3  # words after a number that name what it counts
 
 
 class Brief(BaseModel):
@@ -44,11 +44,22 @@ def brief(shift: Shift) -> str:
 
 
 def is_true(sentence: str, facts: dict[str, int]) -> bool:
-    """Tell whether every number of the sentence is a fact and no failure is left unsaid."""
-    allowed = {str(value) for value in facts.values()}
-    numbers = {number.replace(",", "") for number in _NUMBER.findall(sentence)}
-    silent = facts["failed"] > 0 and "fail" not in sentence.lower()
-    return bool(sentence.strip()) and numbers <= allowed and not silent
+    """Tell whether a sentence states facts only, and leaves no failure unsaid.
+
+    Each number must be that of a fact whose name stands within the next words: "3 were done"
+    holds, "3 failed" does not where three were done.
+    """
+    words = re.findall(r"\w+", sentence.lower())
+    numbers = [at for at, word in enumerate(words) if word.isdigit()]
+    named = all(_names_a_fact(words, at, facts) for at in numbers)
+    silent = facts["failed"] > 0 and "failed" not in words
+    return len(words) >= _FEWEST and bool(numbers) and named and not silent
+
+
+def _names_a_fact(words: list[str], at: int, facts: dict[str, int]) -> bool:
+    near = words[at + 1 : at + 1 + _NEAR]
+    fitting = [name for name, value in facts.items() if value == int(words[at])]
+    return any(name.split("_")[0] in near for name in fitting)
 
 
 def plain(facts: dict[str, int]) -> str:

@@ -147,10 +147,11 @@ def _store() -> Finding:
 
 def _ports() -> Finding:
     from deployments import supervise
+    from deployments.programs import ensure_ports_free
 
     if supervise.running():
         return _ok("ports", "Ours are in use, by our own processes.")
-    supervise.ensure_ports_free(["server", "engine"])
+    ensure_ports_free(["server", "engine"], patience=0)
     return _ok("ports", f"{settings().ports.prefect} and {settings().ports.engine} are free.")
 
 

@@ -13,7 +13,7 @@ KINDS = {
     "markdown": ".md .markdown .mdx .mkd",
     "docx": ".docx .docm",
     "mail": ".eml .mbox .mbx",
-    "text": ".txt .text .log .csv .tsv .json .jsonl .yaml .yml .toml .ini .cfg .conf .xml"
+    "text": ".txt .text .log .json .yaml .yml .toml .ini .cfg .conf .xml"
     " .rst .org .adoc .tex .bib .srt .vtt .ics .vcf",
 }
 LANGUAGES = {
@@ -41,8 +41,10 @@ LANGUAGES = {
     "haskell": ".hs",
     "css": ".css .scss",
 }
-# Text to the eye of a sniffer, but markup, keys or generated data that nobody wants recalled.
+# Text to the eye of a sniffer, but markup, keys or generated data that nobody wants recalled;
+# tables are for analyses: as chunks they are numbers without meaning that match anything.
 UNREAD = {".svg", ".ipynb", ".map", ".rtf", ".ps", ".eps", ".lock", ".pem", ".key", ".crt", ".asc"}
+UNREAD |= {".csv", ".tsv", ".jsonl"}
 
 _KIND = {suffix: kind for kind, suffixes in KINDS.items() for suffix in suffixes.split()}
 _LANGUAGE = {suffix: name for name, suffixes in LANGUAGES.items() for suffix in suffixes.split()}

@@ -64,6 +64,13 @@ def similarities(query: str, texts: Sequence[str]) -> list[float]:
     return [float(c) for c in embedder().passage(texts) @ embedder().query([query])[0]]
 
 
+def cosines(query: str, chunk_ids: Sequence[str]) -> list[float]:
+    """Return the cosine of each stored chunk with the query, in no particular order."""
+    kept = store().rows("chunks", f"id IN {quoted(*chunk_ids)}", ["vector"])
+    vectors = np.stack(kept["vector"].to_numpy(zero_copy_only=False))
+    return [float(cosine) for cosine in vectors @ embedder().query([query])[0]]
+
+
 def forget(ids: Sequence[str]) -> int:
     """Delete documents or chunks by id, at once and for good; return how many chunks went."""
     listed = quoted(*ids)

@@ -17,7 +17,6 @@ from tasks import memory
 from tasks.intake import ingest
 from tasks.store import store
 
-
 _READ = """
 import sys
 from pathlib import Path

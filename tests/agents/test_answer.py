@@ -1,0 +1,149 @@
+"""Asking: relevant or refused, quoted or worded, always with sources that exist."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from agents import answer as agent
+from agents.answer import Draft, ask
+from tasks import memory
+from tasks.intake import ingest
+from tasks.models import ModelRuntime
+from thirdshift.records import Answer
+from thirdshift.settings import at_home
+
+SAMPLES = Path("datasets/samples").resolve()
+QUESTIONS = yaml.safe_load(Path("datasets/evaluation/questions.yaml").read_text(encoding="utf-8"))
+NOTES = [
+    "The roaster was serviced in March. The next service is due on 14 September.",
+    "京都店の営業時間は朝八時から午後六時までです。定休日は水曜日です。",
+    "Invoices are paid within thirty days of their date.",
+]
+
+
+@pytest.fixture
+def large(engine: ModelRuntime, monkeypatch: pytest.MonkeyPatch) -> Callable[[Draft], None]:
+    """Return a function that makes a trusted model of exactly this answer."""
+    monkeypatch.setattr(type(engine), "billions", lambda *_: 8.0)
+
+    def says(draft: Draft) -> None:
+        monkeypatch.setattr(agent, "structured", lambda *_, **__: draft)
+
+    return says
+
+
+def test_a_small_model_quotes_and_says_so(engine: ModelRuntime) -> None:
+    memory.remember(NOTES)
+
+    english = ask("When is the next service of the roaster?")
+    japanese = ask("京都店の定休日は何曜日ですか。")
+
+    assert english.tier == japanese.tier == "quote"
+    assert "too small" in english.answer
+    assert "14 September" in english.answer
+    assert "引用します" in japanese.answer
+    assert "水曜日" in japanese.answer
+    assert set(english.timings_ms) == {"recall", "answer", "total"}
+
+
+def test_nothing_relevant_is_said_in_the_language_of_the_question(engine: ModelRuntime) -> None:
+    memory.remember(NOTES)
+
+    assert "Memory has n" in ask("Who wrote the Tale of Genji?").answer
+    assert "記録はありません" in ask("富士山の高さは何メートルですか。").answer
+
+
+def test_an_empty_memory_has_no_answer_and_no_sources(engine: ModelRuntime) -> None:
+    refused = ask("When is the next service?")
+
+    assert (refused.tier, refused.sources) == ("none", [])
+
+
+def test_a_trusted_model_words_the_answer_and_cites(large: Callable[[Draft], None]) -> None:
+    memory.remember(NOTES)
+    large(Draft(answerable=True, answer="It is due on 14 September.", passages=[1]))
+
+    worded = ask("When is the next service of the roaster?")
+
+    assert worded.answer == "It is due on 14 September. [1]"
+    assert worded.tier == "sentinel"
+    assert worded.sources[0].text == NOTES[0]
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        Draft(answerable=True, answer="It is due on 15 October.", passages=[1]),
+        Draft(answerable=True, answer="It is due soon.", passages=[]),
+        Draft(answerable=True, answer="It is due soon.", passages=[99]),
+        Draft(answerable=True, answer="  ", passages=[1]),
+    ],
+)
+def test_an_invented_number_or_source_gives_way_to_quotes(
+    large: Callable[[Draft], None], draft: Draft
+) -> None:
+    memory.remember(NOTES)
+    large(draft)
+
+    quoted = ask("When is the next service of the roaster?")
+
+    assert quoted.tier == "quote"
+    assert "14 September" in quoted.answer
+
+
+def test_a_trusted_model_may_refuse(large: Callable[[Draft], None]) -> None:
+    memory.remember(NOTES)
+    large(Draft(answerable=False, answer="", passages=[]))
+
+    assert ask("What did the service of the roaster cost?").tier == "none"
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Answer]]:
+    with at_home(tmp_path_factory.mktemp("samples")):
+        ingest([SAMPLES])
+        asked = [*QUESTIONS["answerable"], *QUESTIONS["unanswerable"]]
+        yield {item["question"]: ask(item["question"]) for item in asked}
+
+
+def _file(document: str) -> str:
+    return re.sub(r"#\d+$", "", Path(document).name)
+
+
+@pytest.mark.slow
+def test_the_right_source_comes_first_for_the_sample_questions(
+    answers: dict[str, Answer],
+) -> None:
+    asked: list[dict[str, Any]] = QUESTIONS["answerable"]
+    first = [
+        bool(found := answers[item["question"]].sources)
+        and _file(found[0].document) == item["source"]
+        for item in asked
+    ]
+
+    assert sum(item["language"] == "ja" for item in asked) >= len(asked) / 2
+    assert sum(first) / len(first) >= 0.9
+
+
+@pytest.mark.slow
+def test_no_source_is_invented(answers: dict[str, Answer]) -> None:
+    hits = [hit for given in answers.values() for hit in given.sources]
+
+    assert hits
+    assert all((SAMPLES / _file(hit.document)).exists() for hit in hits)
+    for hit in hits:
+        if hit.document.endswith((".md", ".txt")) and "hibari" not in hit.document:
+            text = Path(hit.document).read_text(encoding="utf-8")
+            assert text[hit.span[0] : hit.span[1]] == hit.text
+
+
+@pytest.mark.slow
+def test_what_is_off_the_topic_is_refused(answers: dict[str, Answer]) -> None:
+    off = [item for item in QUESTIONS["unanswerable"] if item["kind"] == "off_topic"]
+    refused = [answers[item["question"]].tier == "none" for item in off]
+
+    assert sum(refused) / len(refused) >= 0.9

@@ -1,0 +1,76 @@
+"""The shift report: honest, whole, self-contained."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tasks.report import MemoryFigures, Shift, markdown, page, write
+from thirdshift.outcome import Outcome, OutcomeStatus, Ran
+from thirdshift.settings import settings
+
+START = datetime(2026, 3, 1, 2, tzinfo=UTC)
+
+
+def _ran(flow: str, status: OutcomeStatus = "done", reason: str = "All well.") -> Ran:
+    outcome = Outcome(status=status, reason=reason, produced=[f"{flow}.txt"])
+    return Ran(id=flow, flow=flow, run_name=flow, started_at=START, seconds=75, outcome=outcome)
+
+
+def _shift(*runs: Ran, lost: list[str] | None = None) -> Shift:
+    return Shift(
+        since=START,
+        until=START + timedelta(hours=5),
+        runs=list(runs),
+        lost=lost or [],
+        memory=MemoryFigures(documents={"pdf": 3, "メール": 2}, chunks=40, megabytes=1.5),
+    )
+
+
+def test_the_page_asks_nothing_of_anyone() -> None:
+    path = write(_shift(_ran("ingest"), _ran("train_lora", "deferred", "On battery.")))
+
+    html = path.read_text()
+    assert not re.search(r"""(src|href)=["']?(?!data:)(https?:)?//""", html)
+    assert html.count("data:image/svg+xml;base64,") == 2
+    assert (path.parent / "timeline.svg").read_text().startswith("<svg")
+
+
+def test_what_was_skipped_deferred_failed_or_lost_is_said_with_its_reason() -> None:
+    shift = _shift(
+        _ran("train_lora", "deferred", "On battery."),
+        _ran("write_draft", "failed", "No source answered."),
+        lost=["ingest crashed: exit -9"],
+    )
+
+    said = markdown(shift, {})
+
+    assert "train_lora, deferred: On battery." in said
+    assert "**write_draft failed**: No source answered." in said
+    assert "ingest crashed: exit -9" in said
+
+
+def test_energy_that_was_not_metered_is_not_invented() -> None:
+    assert "| not metered |" in markdown(_shift(_ran("ingest")), {})
+    metered = _ran("ingest").model_copy(update={"joules": 1234.0})
+    assert "| 1,234 J |" in markdown(_shift(metered), {})
+
+
+def test_an_empty_shift_says_that_nothing_ran() -> None:
+    assert "Nothing ran." in markdown(_shift(), {})
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a|b", "[x](javascript:alert(1))"])
+def test_the_name_of_a_file_cannot_become_markup(name: str) -> None:
+    html = page(markdown(_shift(_ran("ingest", reason=name)), {}))
+
+    assert "<script" not in html
+    assert "href" not in html
+    assert html.count("<tr>") == 2
+
+
+def test_times_are_the_owners(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THIRDSHIFT_TIMEZONE", "Asia/Tokyo")
+    settings.cache_clear()
+
+    assert "| 11:00:00 | ingest |" in markdown(_shift(_ran("ingest")), {})
