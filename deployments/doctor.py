@@ -123,7 +123,7 @@ def _models() -> Finding:
     said = f"The sentinel has {billions:.2g} billion parameters."
     if billions < settings().models.small_below:
         remedy = "Install Ollama and `ollama pull " + settings().models.sentinel + "`."
-        return _warn("models", f"{said} It only quotes, outside English.", remedy)
+        return _warn("models", f"{said} It quotes instead of answering.", remedy)
     return _ok("models", said)
 
 

@@ -18,7 +18,7 @@ COLOURS = {
     "deferred": "#d98c1f",
     "failed": "#b3392f",
 }
-_INK = "#4a4a4a"
+_INK = "#7d8590"  # legible on white and on black
 
 
 def timeline(runs: Sequence[Ran], zone: tzinfo) -> str:
@@ -56,6 +56,8 @@ def _canvas(rows: int) -> tuple[Any, "Axes"]:
     axes = figure.add_subplot()
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(colors=_INK, labelsize=9, left=False)
+    axes.spines["bottom"].set_color(_INK)
+    axes.xaxis.label.set_color(_INK)
     axes.grid(axis="x", alpha=0.25)
     axes.set_axisbelow(True)
     return figure, axes
@@ -66,6 +68,7 @@ def _clock(axes: "Axes") -> None:
 
     locator: Any = dates.AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
+    axes.xaxis.get_offset_text().set_color(_INK)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
@@ -76,7 +79,13 @@ def _legend(axes: "Axes", colours: Mapping[str, str]) -> None:
         Patch(color=colour, label=name.replace("_", " ")) for name, colour in colours.items()
     ]
     axes.legend(
-        handles=patches, loc="lower left", bbox_to_anchor=(0, 1), ncols=5, frameon=False, fontsize=9
+        labelcolor=_INK,
+        handles=patches,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=5,
+        frameon=False,
+        fontsize=9,
     )
 
 

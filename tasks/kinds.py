@@ -9,11 +9,11 @@ from thirdshift.errors import DocumentUnreadable
 SNIFFED = 4096  # bytes
 KINDS = {
     "pdf": ".pdf",
-    "html": ".html .htm .xhtml",
+    "html": ".html .htm .xhtml .xml .rss .atom",
     "markdown": ".md .markdown .mdx .mkd",
     "docx": ".docx .docm",
     "mail": ".eml .mbox .mbx",
-    "text": ".txt .text .log .json .yaml .yml .toml .ini .cfg .conf .xml"
+    "text": ".txt .text .log .json .yaml .yml .toml .ini .cfg .conf"
     " .rst .org .adoc .tex .bib .srt .vtt .ics .vcf",
 }
 LANGUAGES = {

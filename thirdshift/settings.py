@@ -70,7 +70,7 @@ class Models(Section):
     small_below: float = Field(
         1.0,
         ge=0,
-        description="Models under this many billion parameters only quote, outside English.",
+        description="Models under this many billion parameters quote instead of answering.",
     )
 
 
