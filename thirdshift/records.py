@@ -129,3 +129,13 @@ class Event(Record):
     name: str
     at: datetime = Field(default_factory=now)
     payload: dict[str, Any] = Field(default_factory=dict)
+
+
+class Sensed(Record):
+    """What a sensor of this machine says, or why it says nothing; never an invented number."""
+
+    sensor: str
+    value: float | str | None = None
+    unit: str = ""
+    source: str = ""  # the command, file or library it was read from
+    why: str = ""  # the reason where there is no value

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
 import tzlocal
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,15 +24,10 @@ from pydantic_settings import (
 )
 
 from thirdshift.errors import SettingsInvalid
+from thirdshift.sections import Energy, Ports, Runner, Section, Store
 
 # What no one means to keep in memory, and what must not be there: keys and passwords.
 _IGNORED = (".git", "node_modules", ".venv", "__pycache__", ".DS_Store", ".ssh", ".gnupg", ".env")
-
-
-class Section(BaseModel):
-    """A table of the settings file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Models(Section):
@@ -74,22 +69,6 @@ class Models(Section):
     )
 
 
-class Store(Section):
-    """The memory on disk."""
-
-    alarm_gb: float = Field(20, gt=0, description="The report warns above this size.")
-    keep_versions_hours: float = Field(
-        24, ge=1, description="Old versions of tables are kept this long, for readers under way."
-    )
-    keep_deleted_days: float = Field(
-        30, ge=0, description="Files that are gone stay this long in memory, marked deleted."
-    )
-    index_above: int = Field(
-        50_000, ge=1000, description="Rows above which vectors get an approximate index."
-    )
-    lock_seconds: float = Field(60, gt=0, description="How long a writer waits for its turn.")
-
-
 class Ingest(Section):
     """What is read into memory."""
 
@@ -107,27 +86,6 @@ class Ingest(Section):
     @classmethod
     def _from_home(cls, value: list[Path]) -> list[Path]:
         return [path.expanduser() for path in value]
-
-
-class Ports(Section):
-    """Ports on 127.0.0.1; nothing listens elsewhere."""
-
-    prefect: int = Field(4200, ge=1024, le=65535, description="Prefect's API and UI.")
-    engine: int = Field(4210, ge=1024, le=65535, description="The embedded model engine.")
-
-
-class Runner(Section):
-    """How runs are started."""
-
-    start: Literal["standby", "stock"] = Field(
-        "standby", description="standby: waiting processes, 0.2 s; stock: Prefect's own, 3 s."
-    )
-    standbys: int = Field(6, ge=1, le=32, description="Processes kept waiting, ~100 MB each.")
-    limit: int = Field(8, ge=1, le=64, description="Runs at the same time.")
-    keep_days: int = Field(30, ge=1, description="Finished runs stay this long in Prefect.")
-    database_url: str = Field(
-        "", description="PostgreSQL for Prefect; empty keeps SQLite in the home folder."
-    )
 
 
 class Settings(BaseSettings):
@@ -148,6 +106,7 @@ class Settings(BaseSettings):
     ingest: Ingest = Field(default_factory=Ingest)
     ports: Ports = Field(default_factory=Ports)
     runner: Runner = Field(default_factory=Runner)
+    energy: Energy = Field(default_factory=Energy)
 
     @field_validator("timezone")
     @classmethod
@@ -210,6 +169,11 @@ class Settings(BaseSettings):
     def run_path(self) -> Path:
         """Locks, process ids and the supervisor's configuration."""
         return self.home / "run"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """Where runs that yielded left off."""
+        return self.home / "checkpoints"
 
     @property
     def zone(self) -> ZoneInfo:

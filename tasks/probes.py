@@ -1,0 +1,71 @@
+"""What sensors are made of: a probe finds a value and names its source, or says why not."""
+
+import subprocess
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+_PATIENCE = 5.0  # seconds a command may take
+
+
+class Absent(Exception):
+    """There is nothing to read; the message says why."""
+
+
+class Found(NamedTuple):
+    """A value, its unit ("" for a word) and where it was read."""
+
+    value: float | str
+    unit: str
+    source: str
+
+
+class Counter(NamedTuple):
+    """Energy of one part of the machine so far; it starts again from 0 at `wraps_at`."""
+
+    part: str
+    joules: float
+    wraps_at: float | None = None
+
+
+Say = Callable[..., str]
+
+
+class Machine(Protocol):
+    """What differs between the systems. Every probe raises Absent where it finds nothing."""
+
+    def idle(self) -> Found:
+        """Seconds since the owner last touched the machine."""
+        ...
+
+    def power(self) -> Found:
+        """`ac` or `battery`."""
+        ...
+
+    def battery(self) -> Found:
+        """Charge, in percent."""
+        ...
+
+    def thermal(self) -> Found:
+        """How hot: nominal, fair, serious or critical."""
+        ...
+
+    def pressure(self) -> Found:
+        """What the kernel says of memory being short, in its own terms."""
+        ...
+
+    def counters(self) -> tuple[list[Counter], str]:
+        """Energy counters that add up to the machine, and their source."""
+        ...
+
+
+def said(*command: str) -> str:
+    """Return what a command prints; raises Absent where it does not exist or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
+    except FileNotFoundError:
+        raise Absent(f"There is no command {command[0]}.") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Absent(f"{command[0]} does not answer: {error}.") from error
+    if done.returncode:
+        raise Absent(f"{command[0]}: {done.stderr.strip() or f'exit {done.returncode}'}")
+    return done.stdout

@@ -1,0 +1,56 @@
+"""The tables of the settings file: what a person may set, its bounds and its comment."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A table of the settings file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Store(Section):
+    """The memory on disk."""
+
+    alarm_gb: float = Field(20, gt=0, description="The report warns above this size.")
+    keep_versions_hours: float = Field(
+        24, ge=1, description="Old versions of tables are kept this long, for readers under way."
+    )
+    keep_deleted_days: float = Field(
+        30, ge=0, description="Files that are gone stay this long in memory, marked deleted."
+    )
+    index_above: int = Field(
+        50_000, ge=1000, description="Rows above which vectors get an approximate index."
+    )
+    lock_seconds: float = Field(60, gt=0, description="How long a writer waits for its turn.")
+
+
+class Ports(Section):
+    """Ports on 127.0.0.1; nothing listens elsewhere."""
+
+    prefect: int = Field(4200, ge=1024, le=65535, description="Prefect's API and UI.")
+    engine: int = Field(4210, ge=1024, le=65535, description="The embedded model engine.")
+
+
+class Runner(Section):
+    """How runs are started."""
+
+    start: Literal["standby", "stock"] = Field(
+        "standby", description="standby: waiting processes, 0.2 s; stock: Prefect's own, 3 s."
+    )
+    standbys: int = Field(6, ge=1, le=32, description="Processes kept waiting, ~100 MB each.")
+    limit: int = Field(8, ge=1, le=64, description="Runs at the same time.")
+    keep_days: int = Field(30, ge=1, description="Finished runs stay this long in Prefect.")
+    database_url: str = Field(
+        "", description="PostgreSQL for Prefect; empty keeps SQLite in the home folder."
+    )
+
+
+class Energy(Section):
+    """What a night may cost, where the machine has a meter."""
+
+    night_kj: float = Field(
+        0, ge=0, description="Budget from noon to noon, in kJ (a kWh is 3600 kJ); 0: none."
+    )
