@@ -1,0 +1,165 @@
+"""Carries out what `tasks.schedule` decides on the scheduled runs of each poll.
+
+The order is: cancel, tell the ledger, create, note. Whatever breaks off in between is decided
+again at the next poll, and each of these can be done twice. So a run starts only once it is
+noted that it does, and nothing is dropped without a word.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from tasks.schedule import Due, Mark, Policy, Skip, Verdict, judge, passed_over
+from thirdshift.settings import settings
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+UNTOUCHED = ("Scheduled", "Late")  # as Prefect's scheduler left it: no gate put it off, no retry
+
+log = logging.getLogger("prefect.runner.catchup")
+
+
+class Doors(Protocol):
+    """What the decisions act on: Prefect, and the ledger."""
+
+    async def active(self, deployment: UUID) -> bool:
+        """Tell whether the deployment and its schedule are switched on."""
+
+    async def cancel(self, run: str, reason: str) -> None:
+        """Cancel a scheduled run, as Skipped."""
+
+    async def create(self, deployment: UUID, at: datetime) -> None:
+        """Create a run for an occurrence that has none; the second time does nothing."""
+
+    async def tell(self, policy: Policy, skip: Skip) -> None:
+        """Keep in the ledger what was dropped; the second time does nothing."""
+
+
+class CatchUp:
+    """Lets through the runs that are to start, and sees to the others."""
+
+    def __init__(self, doors: Doors, marks: MutableMapping[str, Mark]) -> None:
+        self.policies: dict[UUID, Policy] = {}
+        self._doors = doors
+        self._marks = marks
+        self._complained: dict[str, str] = {}
+
+    async def sift(
+        self, runs: Iterable["FlowRun"], now: datetime, zone: ZoneInfo
+    ) -> list["FlowRun"]:
+        """Return those of Prefect's due runs that are to start now."""
+        listed = list(runs)
+        ours = [run for run in listed if self._decides_on(run)]
+        passing = [run for run in listed if run not in ours]
+        for deployment, policy in self.policies.items():
+            theirs = {str(run.id): run for run in ours if run.deployment_id == deployment}
+            chosen = await self._settle(deployment, policy, theirs, now, zone)
+            passing += [theirs[name] for name in chosen]
+        return passing
+
+    def _decides_on(self, run: "FlowRun") -> bool:
+        return (
+            run.deployment_id in self.policies
+            and run.auto_scheduled
+            and run.state is not None
+            and run.state.name in UNTOUCHED
+        )
+
+    async def _settle(
+        self,
+        deployment: UUID,
+        policy: Policy,
+        runs: Mapping[str, "FlowRun"],
+        now: datetime,
+        zone: ZoneInfo,
+    ) -> tuple[str, ...]:
+        due = [Due(id=name, at=_due(run)) for name, run in runs.items()]
+        verdict = judge(policy, self._marks.get(policy.name), due, now, zone)
+        try:
+            chosen = await self._carry_out(deployment, policy, verdict, now)
+        except Exception as error:  # server, store or disk: nothing is noted, the next poll retries
+            self._complain(policy.name, repr(error))
+            return ()
+        self._complained.pop(policy.name, None)
+        return chosen
+
+    async def _carry_out(
+        self, deployment: UUID, policy: Policy, verdict: Verdict, now: datetime
+    ) -> tuple[str, ...]:
+        mark = verdict.mark
+        for run, reason in verdict.cancel.items():
+            await self._doors.cancel(run, reason)
+        if (verdict.create or verdict.skips) and not await self._doors.active(deployment):
+            mark = passed_over(self._marks.get(policy.name) or mark, now)
+        else:
+            for skip in verdict.skips:
+                log.warning("%s: %d dropped. %s", policy.name, skip.count, skip.reason)
+                await self._doors.tell(policy, skip)
+            if verdict.create:
+                await self._doors.create(deployment, verdict.create)
+        if mark != self._marks.get(policy.name):
+            self._marks[policy.name] = mark
+        return verdict.start
+
+    def _complain(self, name: str, what: str) -> None:
+        if self._complained.get(name) != what:  # a poll comes each second
+            self._complained[name] = what
+            log.warning("%s waits; its schedule could not be settled: %s", name, what)
+
+
+class Marks(MutableMapping[str, Mark]):
+    """The marks in a file of ours: they outlive Prefect's database."""
+
+    def __init__(self) -> None:
+        self._file = settings().run_path / "schedule.json"
+        self._marks = _read(self._file)
+
+    def __getitem__(self, name: str) -> Mark:
+        return self._marks[name]
+
+    def __setitem__(self, name: str, mark: Mark) -> None:
+        self._write(self._marks | {name: mark})
+
+    def __delitem__(self, name: str) -> None:
+        self._write({other: mark for other, mark in self._marks.items() if other != name})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._marks)
+
+    def __len__(self) -> int:
+        return len(self._marks)
+
+    def _write(self, marks: dict[str, Mark]) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        draft: Path = self._file.with_suffix(".draft")
+        with draft.open("w") as out:
+            json.dump({name: mark.model_dump(mode="json") for name, mark in marks.items()}, out)
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(self._file)
+        self._marks = marks
+
+
+def _read(file: Path) -> dict[str, Mark]:
+    try:
+        kept = json.loads(file.read_text())
+        return {name: Mark.model_validate(mark) for name, mark in kept.items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, AttributeError, ValidationError) as error:
+        log.warning("%s cannot be read (%r): what was missed before now stays so.", file, error)
+        return {}
+
+
+def _due(run: "FlowRun") -> datetime:
+    at = run.expected_start_time or run.next_scheduled_start_time
+    return datetime.fromtimestamp(at.timestamp(), UTC) if at else datetime.now(UTC)
