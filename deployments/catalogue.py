@@ -38,6 +38,7 @@ class Deployment(Record):
     gate: dict[str, Any] = Field(default_factory=dict)
     catch_up: Literal["once", "skip"] = "skip"
     max_lateness: float | None = Field(None, gt=0)  # hours
+    retries: int = Field(0, ge=0, le=9)  # of a crashed run; a failed one is the flow's own affair
     heavy: bool = False
     tags: tuple[str, ...] = ()
 

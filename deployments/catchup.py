@@ -5,11 +5,12 @@ again at the next poll, and each of these can be done twice. So a run starts onl
 noted that it does, and nothing is dropped without a word.
 """
 
+import asyncio
 import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from deployments.catalogue import Deployment
 from tasks.schedule import Due, Mark, Policy, Skip, Verdict, judge, passed_over
 from thirdshift.settings import settings
 
@@ -44,6 +46,16 @@ class Doors(Protocol):
         """Keep in the ledger what was dropped; the second time does nothing."""
 
 
+def policy_of(entry: Deployment) -> Policy | None:
+    """Return what the catalogue says on missed times of a deployment; None: it has no schedule."""
+    if entry.schedule is None:
+        return None
+    allowed = timedelta(hours=entry.max_lateness) if entry.max_lateness else None
+    return Policy(
+        name=entry.name, cron=entry.schedule, catch_up=entry.catch_up, max_lateness=allowed
+    )
+
+
 class CatchUp:
     """Lets through the runs that are to start, and sees to the others."""
 
@@ -52,6 +64,7 @@ class CatchUp:
         self._doors = doors
         self._marks = marks
         self._complained: dict[str, str] = {}
+        self._one = asyncio.Lock()  # a poll for an event may meet the poll of the second
 
     async def sift(
         self, runs: Iterable["FlowRun"], now: datetime, zone: ZoneInfo
@@ -60,10 +73,11 @@ class CatchUp:
         listed = list(runs)
         ours = [run for run in listed if self._decides_on(run)]
         passing = [run for run in listed if run not in ours]
-        for deployment, policy in self.policies.items():
-            theirs = {str(run.id): run for run in ours if run.deployment_id == deployment}
-            chosen = await self._settle(deployment, policy, theirs, now, zone)
-            passing += [theirs[name] for name in chosen]
+        async with self._one:
+            for deployment, policy in self.policies.items():
+                theirs = {str(run.id): run for run in ours if run.deployment_id == deployment}
+                chosen = await self._settle(deployment, policy, theirs, now, zone)
+                passing += [theirs[name] for name in chosen]
         return passing
 
     def _decides_on(self, run: "FlowRun") -> bool:

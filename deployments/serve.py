@@ -1,6 +1,7 @@
 """The runner process: registers every deployment of the catalogue, then runs them."""
 
 import asyncio
+import functools
 import json
 import logging
 import os
@@ -40,6 +41,7 @@ def main() -> None:
 
 async def serve(entries: Iterable[Deployment]) -> None:
     """Register `entries` with the server and run them."""
+    from deployments.reconcile import watch_heartbeats
     from deployments.warm import WarmRunner
 
     given = settings().runner
@@ -47,6 +49,8 @@ async def serve(entries: Iterable[Deployment]) -> None:
     runner = WarmRunner(NAME, standbys, given.limit)
     await server_answers(PATIENCE)
     broken = await _register(runner, entries)
+    runner.renew = functools.partial(_register, runner, entries)
+    await watch_heartbeats()
     await _forget_others([entry.name for entry in entries])
     report = {"pid": os.getpid(), "deployments": len(runner.entrypoints), "broken": broken}
     draft = ready_file().with_suffix(".draft")
@@ -83,7 +87,7 @@ async def _register(runner: "WarmRunner", entries: Iterable[Deployment]) -> list
     broken = []
     for entry in entries:
         try:
-            await runner.register(prefect_deployment(entry))
+            await runner.register(prefect_deployment(entry), entry)
         except CatalogueInvalid as error:  # one flow that does not load must not stop the others
             log.error("%s", error, exc_info=error.__cause__)
             broken.append(str(error))

@@ -5,12 +5,16 @@ Here every run still has a process of its own, but one of the standbys (`deploym
 and a run's Scheduled event asks for a poll at once. Whatever goes wrong with a standby before
 it took the run, Prefect's own starter takes it.
 
+Every poll's runs pass `deployments.catchup` first: so start, wake and a clock that jumped are
+one path. Beside the polls `deployments.reconcile` looks for runs whose process is gone.
+
 It rests on private names of Prefect 3.8.8; tests/deployments/test_warm.py holds that contract.
 """
 
 import asyncio
 import logging
 import sys
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -21,7 +25,16 @@ from prefect.runner import Runner
 from prefect.runner._flow_run_executor import ProcessStarter
 from prefect.runner._process_manager import ProcessHandle
 
+from deployments import clock
+from deployments.catalogue import Deployment
+from deployments.catchup import CatchUp, Marks, policy_of
+from deployments.doors import PrefectDoors
 from deployments.pool import Pool
+from deployments.processes import Processes
+from deployments.reconcile import Reconciler
+from tasks.schedule import Policy
+from thirdshift.records import now
+from thirdshift.settings import settings
 
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
@@ -63,6 +76,7 @@ class WarmStarter:
             "env": self._runner.environment_of(flow_run),
             "flow_run": flow_run.model_dump(mode="json"),
         }
+        self._runner.processes.note(flow_run.id, standby.process.pid)  # now: it may begin at once
         if await standby.take(order):
             return standby.process
         log.warning("A standby did not take run %s; Prefect's starter does.", flow_run.name)
@@ -79,14 +93,23 @@ class WarmRunner(Runner):
             name, query_seconds=1, prefetch_seconds=0, limit=limit, pause_on_shutdown=False
         )
         self.entrypoints: dict[UUID | None, str] = {}  # by deployment
+        self.schedules: dict[UUID, Policy] = {}  # by deployment, as the next two
+        self.retries: dict[UUID, int] = {}
+        self.processes = Processes()
+        self.renew: Callable[[], Awaitable[object]] = _nothing  # registers all of it again
         self._told = asyncio.Event()
         self.pool = Pool(standbys, lambda: sorted(set(self.entrypoints.values())))
 
-    async def register(self, deployment: "RunnerDeployment") -> UUID:
-        """Register a deployment with the server; its runs start here."""
+    async def register(
+        self, deployment: "RunnerDeployment", entry: Deployment | None = None
+    ) -> UUID:
+        """Register a deployment with the server; its runs start here, as its `entry` says."""
         identity = await self.aadd_deployment(deployment)
         if deployment.entrypoint and ":" not in deployment.entrypoint:
             self.entrypoints[identity] = deployment.entrypoint
+        if entry and (policy := policy_of(entry)):
+            self.schedules[identity] = policy
+        self.retries[identity] = entry.retries if entry else 0
         return identity
 
     async def __aenter__(self) -> "WarmRunner":
@@ -94,6 +117,12 @@ class WarmRunner(Runner):
         await super().__aenter__()
         poller = self._scheduled_run_poller
         stock, poll = poller._resolve_starter, poller.run
+        reconciler = Reconciler(
+            self._client, self.processes, lambda: poller._submitting_flow_run_ids
+        )
+        reconciler.retries = self.retries
+        self._sift()
+        self._note_processes()
 
         def resolve(flow_run: "FlowRun") -> ProcessStarter:
             return WarmStarter(self, stock(flow_run)) if self.pool.size else stock(flow_run)
@@ -104,10 +133,44 @@ class WarmRunner(Runner):
                 loops.start_soon(self.pool.keep_full)
                 loops.start_soon(self._listen)
                 loops.start_soon(self._poll_when_told)
+                loops.start_soon(reconciler.keep_looking)
+                loops.start_soon(clock.watch, self._renew)
 
         poller._resolve_starter = resolve
         poller.run = run  # type: ignore[method-assign]
         return self
+
+    def _sift(self) -> None:
+        """Let each poll's runs pass the policy of their deployments."""
+        poller = self._scheduled_run_poller
+        listed = poller._get_scheduled_flow_runs
+        catch_up = CatchUp(PrefectDoors(self._client), Marks())
+        catch_up.policies = self.schedules
+
+        async def sifted() -> "list[FlowRun]":
+            return await catch_up.sift(await listed(), now(), settings().zone)
+
+        poller._get_scheduled_flow_runs = sifted  # type: ignore[method-assign]
+
+    def _note_processes(self) -> None:
+        """Note each run's process for the runner that comes after this one."""
+        manager = self._process_manager
+        add, remove = manager.add, manager.remove
+
+        async def noted(flow_run_id: UUID, handle: ProcessHandle) -> None:
+            if handle.pid:
+                self.processes.note(flow_run_id, handle.pid)
+            await add(flow_run_id, handle)
+
+        async def forgotten(flow_run_id: UUID) -> None:
+            self.processes.forget(flow_run_id)
+            await remove(flow_run_id)
+
+        manager.add = noted  # type: ignore[method-assign]
+        manager.remove = forgotten  # type: ignore[method-assign]
+
+    async def _renew(self) -> None:
+        await self.renew()
 
     def environment_of(self, flow_run: "FlowRun") -> dict[str, str]:
         """Return the variables Prefect's own starters give a run's process."""
@@ -154,3 +217,7 @@ class WarmRunner(Runner):
                 await self._scheduled_run_poller._get_and_submit_flow_runs()
             except Exception as error:  # the server restarts; the 1 s poll goes on, and counts
                 log.debug("No poll for now: %r", error)
+
+
+async def _nothing() -> None:
+    return

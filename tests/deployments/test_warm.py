@@ -202,7 +202,7 @@ def test_the_private_names_of_prefect_are_as_warm_py_needs_them() -> None:
     from prefect.runner import Runner
     from prefect.runner._control_channel import ControlChannel
     from prefect.runner._flow_run_executor import ProcessStarter
-    from prefect.runner._process_manager import ProcessHandle
+    from prefect.runner._process_manager import ProcessHandle, ProcessManager
     from prefect.runner._scheduled_run_poller import ScheduledRunPoller
 
     def names(function: Callable[..., Any]) -> list[str]:
@@ -212,6 +212,11 @@ def test_the_private_names_of_prefect_are_as_warm_py_needs_them() -> None:
     assert names(ProcessStarter.start) == ["flow_run", "task_status"]
     assert names(ScheduledRunPoller.run) == []
     assert names(ScheduledRunPoller._get_and_submit_flow_runs) == ["task_group"]
+    assert names(ScheduledRunPoller._get_scheduled_flow_runs) == []
+    assert "await self._get_scheduled_flow_runs()" in inspect.getsource(ScheduledRunPoller)
+    assert "self._submitting_flow_run_ids" in inspect.getsource(ScheduledRunPoller.__init__)
+    assert names(ProcessManager.add) == ["flow_run_id", "handle"]
+    assert names(ProcessManager.remove) == ["flow_run_id"]
     assert "resolve_starter" in names(ScheduledRunPoller.__init__)
     assert names(ControlChannel.register) == names(ControlChannel.unregister) == ["flow_run_id"]
     assert [field.name for field in fields(ProcessHandle)] == ["_process", "termination_scope"]
@@ -221,6 +226,7 @@ def test_the_private_names_of_prefect_are_as_warm_py_needs_them() -> None:
     assert names(Runner._get_deployment_name) == ["flow_run"]
     runner = Runner()
     assert all(hasattr(runner, name) for name in ("_control_channel", "_loop", "stopping"))
+    assert "self._client = " in inspect.getsource(Runner)
     assert "_scheduled_run_poller" in inspect.getsource(Runner.__aenter__)
     assert "self._scheduled_run_poller.run" in inspect.getsource(Runner.start)
     assert names(configure_from_env) == []

@@ -1,6 +1,7 @@
 """A runner process over the flows of sampled.py; arguments: the names to serve."""
 
 import asyncio
+import os
 import sys
 
 from deployments import serve
@@ -10,5 +11,9 @@ from thirdshift.settings import settings
 
 apply()
 settings().run_path.mkdir(parents=True, exist_ok=True)
-entries = [Deployment(name=name, why="-", entrypoint=f"sampled.{name}") for name in sys.argv[1:]]
+retries = int(os.environ.get("SAMPLED_RETRIES", "0"))
+entries = [
+    Deployment(name=name, why="-", entrypoint=f"sampled.{name}", retries=retries)
+    for name in sys.argv[1:]
+]
 asyncio.run(serve.serve(entries))

@@ -1,0 +1,48 @@
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from deployments import clock
+from deployments.clock import Reading, happened, read
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (Reading(105, 5, 5), ""),
+        (Reading(105 + 7200, 5, 5 + 7200), "The machine slept for 2 h 00 min."),
+        (Reading(105 + 90, 5, 5), "The clock was set forward 1 min 30 s."),
+        (Reading(105 - 3600, 5, 5), "The clock was set back 1 h 00 min."),
+        (
+            Reading(105, 5, 5 + 600),
+            "The machine slept for 10 min 00 s. The clock was set back 10 min 00 s.",
+        ),
+        (Reading(107, 5, 5), ""),  # adjusted, not set
+    ],
+)
+def test_sleep_and_set_clocks_are_told_apart(after: Reading, said: str) -> None:
+    assert happened(Reading(100, 0, 0), after) == said
+
+
+def test_nothing_has_happened_between_two_looks() -> None:
+    assert happened(read(), read()) == ""
+
+
+async def test_a_new_time_zone_is_told_once(
+    override: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    async def new_zone() -> None:
+        told.append("new")
+
+    monkeypatch.setattr(clock, "EVERY", 0.01)
+    override(TIMEZONE="Asia/Tokyo")
+    watching = asyncio.create_task(clock.watch(new_zone))
+    await asyncio.sleep(0.1)
+    override(TIMEZONE="Europe/Berlin")
+    await asyncio.sleep(0.2)
+    watching.cancel()
+
+    assert told == ["new"]
