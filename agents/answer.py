@@ -39,9 +39,9 @@ SAYINGS = {
     ),
 }
 
-_NOTHING, _UNCLEAR = 0.15, 0.37  # relevance; off-topic questions lie below, see docs/log.md
+_NOTHING, _UNCLEAR = 0.15, 0.33  # relevance; off-topic questions lie below, see docs/log.md
 _WORDS = 0.3  # share of the question's words in the relevance
-_SENTENCE = 0.5  # share of its best sentence in a passage's rank
+_SENTENCE = 0.8  # share of its best sentence in a passage's rank
 _QUOTES = 3
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 

@@ -23,8 +23,8 @@ Vector = NDArray[np.float32]
 
 _ACTIVE = "status = 'active'"
 _REACH = 40  # candidates from each side of the hybrid
-_WORDS = 0.5  # share of the words' score beside the cosine, within one language
-_HALF = 8.0  # the BM25 score that counts half
+_WORDS = 0.25  # share of the words' score beside the cosine, within one language
+_HALF = 12.0  # the BM25 score that counts half
 _MOST = 0.6  # what the words can count at most: cosines of good matches lie there too
 _DERIVED = 0.97  # a derived text never outranks its source
 

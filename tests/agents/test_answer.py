@@ -11,7 +11,9 @@ import yaml
 from agents import answer as agent
 from agents.answer import Draft, ask
 from tasks import memory
+from tasks.documents import read
 from tasks.intake import ingest
+from tasks.language import is_japanese
 from tasks.models import ModelRuntime
 from thirdshift.records import Answer
 from thirdshift.settings import at_home
@@ -114,19 +116,30 @@ def _file(document: str) -> str:
     return re.sub(r"#\d+$", "", Path(document).name)
 
 
+def _right_first(answers: dict[str, Answer], asked: list[dict[str, Any]]) -> float:
+    found = [answers[item["question"]].sources for item in asked]
+    right = [
+        bool(hits) and _file(hits[0].document) == item["source"]
+        for hits, item in zip(found, asked, strict=True)
+    ]
+    return sum(right) / len(right)
+
+
 @pytest.mark.slow
 def test_the_right_source_comes_first_for_the_sample_questions(
     answers: dict[str, Answer],
 ) -> None:
     asked: list[dict[str, Any]] = QUESTIONS["answerable"]
-    first = [
-        bool(found := answers[item["question"]].sources)
-        and _file(found[0].document) == item["source"]
-        for item in asked
-    ]
+    own = [item for item in asked if (item["language"] == "ja") == _is_japanese(item["source"])]
 
     assert sum(item["language"] == "ja" for item in asked) >= len(asked) / 2
-    assert sum(first) / len(first) >= 0.9
+    assert len(own) >= 20
+    assert _right_first(answers, own) >= 0.9
+    assert _right_first(answers, asked) >= 0.85  # a third of them across languages
+
+
+def _is_japanese(sample: str) -> bool:
+    return is_japanese(read(SAMPLES / sample)[0].text)
 
 
 @pytest.mark.slow
@@ -146,4 +159,4 @@ def test_what_is_off_the_topic_is_refused(answers: dict[str, Answer]) -> None:
     off = [item for item in QUESTIONS["unanswerable"] if item["kind"] == "off_topic"]
     refused = [answers[item["question"]].tier == "none" for item in off]
 
-    assert sum(refused) / len(refused) >= 0.9
+    assert sum(refused) >= len(refused) - 1
