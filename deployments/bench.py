@@ -30,8 +30,9 @@ just form sentence great think say help low line differ turn cause much mean bef
 
 
 def measure(what: str, *, quick: bool, report: Say) -> dict[str, Rows]:
-    """Return rows of figures by name: retrieval, ingestion, engine, start, or all."""
-    benches = {"retrieval": retrieval, "ingestion": ingestion, "engine": engine, "start": start}
+    """Return rows of figures by name: retrieval, ingestion, engine, start, gate, or all."""
+    benches = {"retrieval": retrieval, "ingestion": ingestion, "engine": engine}
+    benches |= {"start": start, "gate": gate}
     if what not in (*benches, "all"):
         raise NotFound(f"There is no bench {what}.", f"There are: {', '.join(benches)}, all.")
     chosen = benches if what == "all" else {what: benches[what]}
@@ -87,6 +88,15 @@ def engine(quick: bool, report: Say) -> Rows:
             "decode tokens/s": round((pieces - 1) / (last - first), 1),
         }
     ]
+
+
+def gate(quick: bool, report: Say) -> Rows:
+    """Time what every run pays: its gate, its meter, each sensor."""
+    from deployments.bench_gate import measure_gate
+
+    report("reading sensors")
+    with _elsewhere():
+        return measure_gate(20 if quick else 100)
 
 
 def start(quick: bool, report: Say) -> Rows:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from tasks.admission import Terms
+from tasks.gate import Gate
 from thirdshift.errors import CatalogueInvalid, NotFound
 from thirdshift.records import Record
 from thirdshift.settings import settings
@@ -35,7 +37,7 @@ class Deployment(Record):
     schedule: str | None = None
     trigger: Trigger | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
-    gate: dict[str, Any] = Field(default_factory=dict)
+    gate: Gate = Gate()
     catch_up: Literal["once", "skip"] = "skip"
     max_lateness: float | None = Field(None, gt=0)  # hours
     retries: int = Field(0, ge=0, le=9)  # of a crashed run; a failed one is the flow's own affair
@@ -69,6 +71,11 @@ class Deployment(Record):
     def path(self) -> str:
         """What Prefect calls the deployment: flow/name."""
         return f"{self.flow}/{self.name}"
+
+    @property
+    def terms(self) -> Terms:
+        """On what terms its runs start."""
+        return Terms(name=self.name, gate=self.gate, heavy=self.heavy)
 
     @property
     def file_entrypoint(self) -> str:

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from deployments.console import err, grid, out, print_hits, print_json, waiting
 from thirdshift.errors import ThirdShiftError
-from thirdshift.records import Hit, Reading
+from thirdshift.records import Reading
 from thirdshift.settings import settings, template
 
 app = typer.Typer(
@@ -21,9 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A private AI that works the third shift and reports in the morning.",
 )
-out = Console()
-err = Console(stderr=True)
-
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Count = Annotated[int, typer.Option("-k", min=1, max=200, help="How many to return.")]
 
@@ -60,7 +55,7 @@ def up(
     setup()
     supervise.up(needed_programs(), foreground=not detach)
     if detach:
-        with _waiting("Starting") as report:
+        with waiting("Starting") as report:
             supervise.wait_ready(120, report)
         out.print(f"Up. Prefect: {settings().prefect_url}")
 
@@ -81,8 +76,8 @@ def status(as_json: Json = False) -> None:
 
     figures = standing()
     if as_json:
-        return _print_json(figures)
-    table = _table("process", "state", "pid", "up for")
+        return print_json(figures)
+    table = grid("process", "state", "pid", "up for")
     for process in figures["processes"]:
         table.add_row(*(str(process[key] or "-") for key in ("name", "state", "pid", "uptime")))
     out.print(table if figures["processes"] else "Nothing is running: `thirdshift up` starts it.")
@@ -99,14 +94,45 @@ def doctor(as_json: Json = False) -> None:
 
     findings = examine()
     if as_json:
-        _print_json([finding.model_dump() for finding in findings])
+        print_json([finding.model_dump() for finding in findings])
     else:
-        table = _table("part", "", "finding", "mend it with")
+        table = grid("part", "", "finding", "mend it with")
         for item in findings:
             colour = {"ok": "green", "warning": "yellow", "wrong": "red"}[item.state]
             table.add_row(item.part, f"[{colour}]{item.state}[/]", item.finding, item.remedy)
         out.print(table)
     raise typer.Exit(int(any(finding.state == "wrong" for finding in findings)))
+
+
+@app.command()
+def sensors(as_json: Json = False) -> None:
+    """Show what the machine's sensors say, from which source, or why they say nothing."""
+    from tasks.sensors import sense
+
+    senses = sense()
+    if as_json:
+        return print_json({name: sensed.model_dump() for name, sensed in senses.items()})
+    table = grid("sensor", "value", "source, or why there is none")
+    for name, sensed in senses.items():
+        value = "-" if sensed.value is None else f"{sensed.value} {sensed.unit}"
+        table.add_row(name, value, sensed.source or sensed.why)
+    out.print(table)
+
+
+@app.command()
+def gate(deployment: str, as_json: Json = False) -> None:
+    """Explain, sensor by sensor, whether a deployment may start now, and when it is tried next."""
+    from deployments.gates import explain
+
+    found = explain(deployment)
+    if as_json:
+        return print_json(found.model_dump(mode="json"))
+    table = grid("sensor", "wanted", "is", "")
+    for one in found.decision.conditions:
+        said = "[green]holds[/]" if one.held else "[red]does not hold[/]"
+        table.add_row(one.sensor, one.wanted, f"{one.sensed} {one.why}".strip(), said)
+    out.print(table if found.decision.conditions else f"{deployment} has no gate.")
+    out.print(found.verdict, markup=False)
 
 
 @app.command()
@@ -117,7 +143,7 @@ def ingest(
     """Read files and folders into memory."""
     from tasks.intake import ingest as take_in
 
-    with _waiting("Reading") as report:
+    with waiting("Reading") as report:
         counts: Counter[str] = Counter()
 
         def show(reading: Reading) -> None:
@@ -126,7 +152,7 @@ def ingest(
 
         readings = take_in(paths, progress=show)
     if as_json:
-        return _print_json([reading.model_dump(mode="json") for reading in readings])
+        return print_json([reading.model_dump(mode="json") for reading in readings])
     for reading in readings:
         if reading.result == "rejected":
             err.print(f"left out  {reading.path}: {reading.reason}", markup=False, soft_wrap=True)
@@ -140,10 +166,10 @@ def search(query: str, k: Count = 5, as_json: Json = False) -> None:
 
     hits = recall(query, k)
     if as_json:
-        return _print_json([hit.model_dump() for hit in hits])
+        return print_json([hit.model_dump() for hit in hits])
     if not hits:
         out.print("Memory is empty: `thirdshift ingest PATH` fills it.")
-    _print_hits(hits, chars=300)
+    print_hits(hits, chars=300)
 
 
 @app.command()
@@ -153,9 +179,9 @@ def ask(question: str, k: Count = 5, as_json: Json = False) -> None:
 
     answer = answer_from_memory(question, k)
     if as_json:
-        return _print_json(answer.model_dump())
+        return print_json(answer.model_dump())
     out.print(answer.answer, markup=False)
-    _print_hits(answer.sources, chars=0)
+    print_hits(answer.sources, chars=0)
 
 
 @app.command()
@@ -168,7 +194,7 @@ def run(
     """Run a deployment now, through Prefect, and wait for its outcome."""
     from deployments.shift import run_deployment
 
-    with _waiting(deployment) as report:
+    with waiting(deployment) as report:
         state = run_deployment(deployment, _parameters(parameters or []), report)
     out.print(f"{deployment}: {state.name}. {state.message or ''}", markup=False)
     raise typer.Exit(int(not state.is_completed()))
@@ -179,7 +205,7 @@ def reindex() -> None:
     """Make all vectors anew with the embedding model of the settings."""
     from tasks.memory import reindex as embed_again
 
-    with _waiting("Embedding"):
+    with waiting("Embedding"):
         total = embed_again()
     out.print(f"{total} chunks have new vectors.")
 
@@ -187,7 +213,7 @@ def reindex() -> None:
 @app.command()
 def bench(
     what: Annotated[
-        str, typer.Argument(help="retrieval, ingestion, engine, start or all.")
+        str, typer.Argument(help="retrieval, ingestion, engine, start, gate or all.")
     ] = "all",
     quick: Annotated[bool, typer.Option(help="Smaller sizes, for a first look.")] = False,
     as_json: Json = False,
@@ -195,12 +221,12 @@ def bench(
     """Measure this machine; ratios are taken side by side in one run."""
     from deployments.bench import measure
 
-    with _waiting("Measuring") as report:
+    with waiting("Measuring") as report:
         figures = measure(what, quick=quick, report=report)
     if as_json:
-        return _print_json(figures)
+        return print_json(figures)
     for name, rows in figures.items():
-        table = _table(*rows[0], title=name)
+        table = grid(*rows[0], title=name)
         for row in rows:
             table.add_row(*(str(value) for value in row.values()))
         out.print(table)
@@ -229,47 +255,3 @@ def _parameters(pairs: list[str]) -> dict[str, Any]:
         except json.JSONDecodeError:
             parameters[name] = value
     return parameters
-
-
-class _waiting:
-    """Show a spinner, the time and a changing line on a terminal; nothing when piped."""
-
-    def __init__(self, what: str) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=err, transient=True)
-        self._task = self._progress.add_task(what)
-        self._what = what
-
-    def __enter__(self) -> "_waiting":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def __call__(self, line: str) -> None:
-        self._progress.update(self._task, description=f"{self._what}: {line}")
-
-
-def _table(*columns: str, title: str | None = None) -> Table:
-    table = Table(title=title, box=None, title_justify="left", header_style="dim")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
-
-
-def _print_hits(hits: list[Hit], chars: int) -> None:
-    for number, hit in enumerate(hits, 1):
-        start, end = hit.span
-        out.print(
-            f"[{number}] {hit.title}  {hit.document}:{start}-{end}  {hit.score:.2f}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-        if chars:
-            out.print("    " + " ".join(hit.text.split())[:chars], markup=False)

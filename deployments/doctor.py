@@ -6,8 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Literal
 
-import psutil
-
 from thirdshift.errors import ThirdShiftError
 from thirdshift.records import Record, now
 from thirdshift.settings import settings
@@ -169,9 +167,20 @@ def _prefect() -> Finding:
 
 
 def _sensors() -> Finding:
-    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
-    power = "no battery" if battery is None else f"battery {battery.percent:.0f} %"
-    return _ok("sensors", f"load {psutil.getloadavg()[0]:.1f}, {power}")
+    from deployments.catalogue import catalogue
+    from tasks.gate import wanted
+    from tasks.sensors import sense
+
+    senses = sense()
+    silent = [name for name, sensed in senses.items() if sensed.value is None]
+    asked = {name for entry in catalogue() for name in wanted(entry.gate)}
+    said = f"{len(senses) - len(silent)} of {len(senses)} speak" + (
+        f"; silent: {', '.join(silent)}." if silent else "."
+    )
+    if asked & {*silent}:
+        needed = ", ".join(sorted(asked & {*silent}))
+        return _warn("sensors", f"{said} Gates ask for {needed}.", "thirdshift sensors")
+    return _ok("sensors", said)
 
 
 def _keychain() -> Finding:

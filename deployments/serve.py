@@ -15,6 +15,7 @@ from filelock import FileLock
 from deployments.catalogue import TAG, Deployment, catalogue, prefect_deployment
 from deployments.environment import apply
 from deployments.lifeline import end_with_parent
+from tasks.admission import publish
 from thirdshift.errors import CatalogueInvalid, PrefectUnavailable
 from thirdshift.settings import settings
 
@@ -84,13 +85,15 @@ async def server_answers(patience: float) -> None:
 
 
 async def _register(runner: "WarmRunner", entries: Iterable[Deployment]) -> list[str]:
-    broken = []
+    broken, terms = [], {}
     for entry in entries:
         try:
-            await runner.register(prefect_deployment(entry), entry)
+            identity = await runner.register(prefect_deployment(entry), entry)
+            terms[str(identity)] = entry.terms
         except CatalogueInvalid as error:  # one flow that does not load must not stop the others
             log.error("%s", error, exc_info=error.__cause__)
             broken.append(str(error))
+    publish(terms)
     return broken
 
 

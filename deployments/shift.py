@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
+PUT_OFF = ("Deferred", "Preempted")  # it comes back by itself, perhaps at night
 _LOOK = 0.1  # seconds between two looks at a run
 _READY = 180  # seconds until a slow machine's server answers
 
@@ -92,7 +93,7 @@ def _follow(client: "SyncPrefectClient", run_id: Any, say: Say) -> "State[Any]":
         if state and state.name != seen:
             seen = state.name
             say(seen or "")
-        if state and (state.is_final() or state.is_paused()):
+        if state and (state.is_final() or state.is_paused() or state.name in PUT_OFF):
             return state
         time.sleep(_LOOK)
 

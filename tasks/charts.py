@@ -16,6 +16,7 @@ COLOURS = {
     "nothing_to_do": "#8a9a94",
     "skipped": "#c9a227",
     "deferred": "#d98c1f",
+    "preempted": "#b07cc6",
     "failed": "#b3392f",
 }
 _INK = "#7d8590"  # legible on white and on black

@@ -1,79 +1,121 @@
-"""The ledger of what ran: every flow's outcome is kept here, and read by the morning report."""
+"""What a flow's run amounts to: let in, metered, its outcome kept and shown as its state."""
 
 import functools
 import time
-from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ParamSpec
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
-from tasks.store import store
+from tasks.admission import admitted, terms_of
+from tasks.energy import metering
+from tasks.ledger import history, keep
+from tasks.preemption import PutOff
 from thirdshift.errors import ThirdShiftError
-from thirdshift.outcome import Outcome, Ran
+from thirdshift.outcome import Outcome, OutcomeStatus, Ran
 from thirdshift.records import content_hash, now
+from thirdshift.settings import settings
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
+__all__ = ["accountable", "history", "keep"]
+
 P = ParamSpec("P")
 
 _NAMES = {"done": "Done", "nothing_to_do": "NothingToDo", "skipped": "Skipped"}
+_PUT_OFF: dict[str, OutcomeStatus] = {"Deferred": "deferred", "Preempted": "preempted"}
 
 
 def accountable(body: Callable[P, Awaitable[Outcome]]) -> Callable[P, Awaitable["State[Any]"]]:
     """Wrap a flow's body: its outcome is kept in the ledger and becomes the run's state.
 
-    An error of ours is an outcome too (`failed`, with its remedy); anything else is kept as
+    A run whose gate is closed does not begin: it becomes Deferred, ends its process and comes
+    back by itself; a heavy one whose gate closes meanwhile becomes Preempted likewise. An
+    error of ours is an outcome too (`failed`, with its remedy); anything else is kept as
     failed and raised, so that Prefect records the traceback and retries by policy.
     """
 
     @functools.wraps(body)
     async def run(*args: P.args, **kwargs: P.kwargs) -> "State[Any]":
-        started, clock = now(), time.monotonic()
-        keep = functools.partial(_keep, body.__name__, started)
+        attempt = _Attempt(body.__name__)
         try:
-            outcome = await body(*args, **kwargs)
+            with attempt.under_way():
+                outcome = await body(*args, **kwargs)
+        except PutOff as put_off:
+            await attempt.put_off(put_off)
         except ThirdShiftError as error:
             outcome = Outcome(status="failed", reason=str(error))
         except Exception as error:
-            keep(time.monotonic() - clock, Outcome(status="failed", reason=repr(error)))
+            attempt.keep(Outcome(status="failed", reason=repr(error)))
             raise
-        keep(time.monotonic() - clock, outcome)
+        attempt.keep(outcome)
         return _state(outcome)
 
     return run
 
 
-def keep(ran: Ran) -> None:
-    """Add a run to the ledger; the same id again replaces it."""
-    row = ran.model_dump(exclude={"outcome"}) | {"outcome": ran.outcome.model_dump_json()}
-    store().upsert("outcomes", [row])
+class _Attempt:
+    """One try of a run: a run that was put off has several, each with a row in the ledger."""
 
+    def __init__(self, flow: str) -> None:
+        from prefect.runtime import flow_run
 
-def history(since: datetime, until: datetime | None = None) -> list[Ran]:
-    """Return the runs that started in the period, oldest first."""
-    where = f"started_at >= timestamp '{since.isoformat()}'"
-    if until:
-        where += f" AND started_at < timestamp '{until.isoformat()}'"
-    rows = store().rows("outcomes", where).to_pylist()
-    for row in rows:
-        row["outcome"] = Outcome.model_validate_json(row["outcome"])
-    return sorted((Ran(**row) for row in rows), key=lambda ran: ran.started_at)
+        self._flow = flow
+        self._started, self._clock = now(), time.monotonic()
+        self._joules: float | None = None
+        self._name = str(flow_run.name or flow)
+        self._id = str(flow_run.id or content_hash(flow, self._started.isoformat()))
 
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Let the run in, and meter it; raises PutOff where it may not begin or go on."""
+        from prefect.context import FlowRunContext
 
-def _keep(flow: str, started_at: datetime, seconds: float, outcome: Outcome) -> None:
-    from prefect.runtime import flow_run
+        context = FlowRunContext.get()
+        this = context.flow_run if context else None
+        with metering() as meter:
+            try:
+                if this is None or this.deployment_id is None:
+                    yield
+                    return
+                by_hand = not this.auto_scheduled and this.created_by is None
+                with admitted(terms_of(str(this.deployment_id), by_hand), self._name, meter):
+                    yield
+            finally:
+                self._joules = meter.joules()
 
-    identity = str(flow_run.id or content_hash(flow, started_at.isoformat()))
-    keep(
-        Ran(
-            id=identity,
-            flow=flow,
-            run_name=str(flow_run.name or flow),
-            started_at=started_at,
-            seconds=seconds,
+    def keep(self, outcome: Outcome, identity: str = "") -> None:
+        """Add this try to the ledger."""
+        ran = Ran(
+            id=identity or self._id,
+            flow=self._flow,
+            run_name=self._name,
+            started_at=self._started,
+            seconds=time.monotonic() - self._clock,
+            joules=self._joules,
             outcome=outcome,
         )
-    )
+        keep(ran)
+
+    async def put_off(self, put_off: PutOff) -> NoReturn:
+        """Schedule the run for its next try, and end this one; the process is then free."""
+        from prefect.client.orchestration import get_client
+        from prefect.exceptions import Abort
+        from prefect.runtime import flow_run
+        from prefect.states import Scheduled
+
+        local = put_off.next_try.astimezone(settings().zone)
+        reason = f"{put_off.reason}. Next try {local:%a %H:%M}."
+        outcome = Outcome(status=_PUT_OFF[put_off.name], reason=reason)
+        # A row of its own: the run's last one, with its outcome, must not replace it.
+        self.keep(outcome, f"{self._id}@{self._started.isoformat()}")
+        state: State[Any] = Scheduled(
+            name=put_off.name, scheduled_time=put_off.next_try, message=reason
+        )
+        async with get_client() as client:
+            # By force: the rules know no way from Running back to Scheduled.
+            await client.set_flow_run_state(flow_run.id, state, force=True)
+        raise Abort(reason)
 
 
 def _state(outcome: Outcome) -> "State[Any]":

@@ -8,10 +8,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tasks import charts
+from tasks.energy import spent
 from tasks.store import store
 from thirdshift.outcome import Ran
 from thirdshift.records import Record
 from thirdshift.settings import settings
+
+_HELD_BACK = ("skipped", "deferred", "preempted")
 
 
 class MemoryFigures(Record):
@@ -68,7 +71,7 @@ def markdown(shift: Shift, images: Mapping[str, str]) -> str:
     """Return the report as Markdown; `images` maps a chart's name to its address."""
     parts = [f"# Shift report, {_clock(shift.until, '%A %d %B %Y')}", shift.brief]
     parts += [_images(images, "timeline", "When each run was under way"), _ran(shift)]
-    parts += [_made(shift.runs), _not_done(shift), _memory(shift, images)]
+    parts += [_made(shift.runs), _not_done(shift), _energy(shift, images), _memory(shift, images)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -86,6 +89,8 @@ def _charts(shift: Shift) -> dict[str, str]:
     drawn = {}
     if shift.runs:
         drawn["timeline"] = charts.timeline(shift.runs, _zone())
+    if metered := _metered(shift.runs):
+        drawn["energy"] = charts.bars(metered, "joules")
     if shift.memory.documents:
         drawn["memory"] = charts.bars(shift.memory.documents, "documents")
     return drawn
@@ -95,10 +100,17 @@ def _ran(shift: Shift) -> str:
     if not shift.runs:
         return "Nothing ran."
     head = "| at | run | outcome | took | energy | why |\n|---|---|---|---|---|---|"
-    return "\n".join(["## What ran", "", head, *(_row(run) for run in shift.runs)])
+    tries = Counter(run.run for run in shift.runs)
+    rows = (_row(run, tries[run.run]) for run in _last_tries(shift.runs))
+    return "\n".join(["## What ran", "", head, *rows])
 
 
-def _row(run: Ran) -> str:
+def _last_tries(runs: Sequence[Ran]) -> list[Ran]:
+    """Return the last try of each run: one that waited all night is one line, not forty."""
+    return list({run.run: run for run in runs}.values())
+
+
+def _row(run: Ran, tries: int) -> str:
     energy = "not metered" if run.joules is None else f"{run.joules:,.0f} J"
     cells = [
         _clock(run.started_at, "%H:%M:%S"),
@@ -106,7 +118,7 @@ def _row(run: Ran) -> str:
         f"**{run.outcome.status.replace('_', ' ')}**",
         _duration(run.seconds),
         energy,
-        _cell(run.outcome.reason),
+        _cell(run.outcome.reason) + (f" (try {tries})" if tries > 1 else ""),
     ]
     return "| " + " | ".join(cells) + " |"
 
@@ -117,7 +129,7 @@ def _made(runs: Sequence[Ran]) -> str:
 
 
 def _not_done(shift: Shift) -> str:
-    held_back = [run for run in shift.runs if run.outcome.status in ("skipped", "deferred")]
+    held_back = [run for run in _last_tries(shift.runs) if run.outcome.status in _HELD_BACK]
     failed = [run for run in shift.runs if run.outcome.status == "failed"]
     lines = [
         f"- {run.flow}, {run.outcome.status}: {_plain(run.outcome.reason)}" for run in held_back
@@ -125,6 +137,27 @@ def _not_done(shift: Shift) -> str:
     lines += [f"- **{run.flow} failed**: {_plain(run.outcome.reason)}" for run in failed]
     lines += [f"- {_plain(line)}" for line in shift.lost]
     return "\n".join(["## What was not done, and why", "", *(lines or ["- Nothing was left out."])])
+
+
+def _energy(shift: Shift, images: Mapping[str, str]) -> str:
+    total = spent(shift.runs)
+    if total is None:
+        return ""
+    budget = settings().energy.night_kj
+    text = f"{total / 1e3:,.1f} kJ, of the whole machine while these runs were under way"
+    text += f"; the budget of a night is {budget:,g} kJ." if budget else "."
+    if budget and total > budget * 1e3:
+        text += " **That is above it.**"
+    return "\n\n".join(["## Energy", text, _images(images, "energy", "Joules per run")])
+
+
+def _metered(runs: Sequence[Ran]) -> dict[str, float]:
+    """Return joules by run, named by flow and time, for those that were metered."""
+    return {
+        f"{run.flow} {_clock(run.started_at, '%H:%M:%S')}": run.joules
+        for run in runs
+        if run.joules is not None
+    }
 
 
 def _memory(shift: Shift, images: Mapping[str, str]) -> str:

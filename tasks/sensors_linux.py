@@ -4,7 +4,6 @@ import ctypes
 import re
 import time
 from collections.abc import Callable, Iterable
-from ctypes.util import find_library
 from pathlib import Path
 
 from tasks.probes import Absent, Counter, Found, Say, said
@@ -90,7 +89,7 @@ class Linux:
         if not since:
             raise Absent("logind knows of no session.")
         idle = time.time() - since / 1e6 if hints.get("IdleHint") == "yes" else 0.0
-        return Found(max(idle, 0.0), "s", "logind IdleHint")
+        return Found(round(max(idle, 0.0), 1), "s", "logind IdleHint")
 
     def _terminal_idle(self) -> Found:
         # The access time is the last input, as `who -u` has it; output moves the other times.
@@ -98,7 +97,8 @@ class Linux:
         if not times:
             raise Absent("There is no terminal.")
         last = max(*times, _booted(self._root))  # a terminal nobody used has the image's time
-        return Found(max(time.time() - last, 0.0), "s", "last input on /dev/pts and /dev/tty")
+        idle = round(max(time.time() - last, 0.0), 1)
+        return Found(idle, "s", "last input on /dev/pts and /dev/tty")
 
     def _supplies(self, *kinds: str) -> Iterable[Path]:
         for supply in sorted((self._root / "sys/class/power_supply").glob("*")):
@@ -161,10 +161,10 @@ def _screensaver_idle() -> int:
     XScreenSaverInfo (X11/extensions/scrnsaver.h) has `idle` after a window, two ints and one
     unsigned long; XScreenSaverAllocInfo makes it.
     """
-    x11, extension = find_library("X11"), find_library("Xss")
-    if not (x11 and extension):
-        raise Absent("The X11 libraries are not installed.")
-    x, xss = ctypes.CDLL(x11), ctypes.CDLL(extension)
+    try:
+        x, xss = ctypes.CDLL("libX11.so.6"), ctypes.CDLL("libXss.so.1")
+    except OSError:
+        raise Absent("The X11 libraries are not installed.") from None
     x.XOpenDisplay.restype = x.XDefaultRootWindow.restype = ctypes.c_void_p
     xss.XScreenSaverAllocInfo.restype = ctypes.POINTER(_ScreenSaverInfo)
     display = x.XOpenDisplay(None)

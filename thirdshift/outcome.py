@@ -8,7 +8,7 @@ from pydantic import Field
 
 from thirdshift.records import Record, now
 
-OutcomeStatus = Literal["done", "nothing_to_do", "skipped", "deferred", "failed"]
+OutcomeStatus = Literal["done", "nothing_to_do", "skipped", "deferred", "preempted", "failed"]
 
 
 class Check(Record):
@@ -57,3 +57,8 @@ class Ran(Record):
     joules: float | None = None
     outcome: Outcome
     recorded_at: datetime = Field(default_factory=now)
+
+    @property
+    def run(self) -> str:
+        """The run's id in Prefect; a run that was put off has several tries, `run@time` each."""
+        return self.id.partition("@")[0]

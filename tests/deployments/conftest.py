@@ -25,6 +25,8 @@ STANDBY = "deployments.standby"
 class Shift:
     """A runner under test: its process, its code, its home."""
 
+    serves = ("serve_sampled", *FLOWS)
+
     def __init__(self, folder: Path, port: int, **keys: object) -> None:
         self.home, self.code = folder / "home", folder / "code"
         if not self.code.exists():
@@ -33,7 +35,7 @@ class Shift:
         own = {"THIRDSHIFT_HOME": str(self.home), "THIRDSHIFT_PORTS__PREFECT": str(port)}
         self.log = folder / "log"
         variables = os.environ | own | given | {"PYTHONPATH": str(self.code)}
-        command = [sys.executable, "-P", "-m", "serve_sampled", *FLOWS]
+        command = [sys.executable, "-P", "-m", *self.serves]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
         until(lambda: (self.home / "run" / "runner.json").exists())

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.catalogue import catalogue, find, prefect_deployment
+from deployments.catalogue import FILE, catalogue, find, prefect_deployment
+from tasks.gate import Gate
 from thirdshift.errors import CatalogueInvalid, NotFound
 
 SOUND = "name: a, why: b, entrypoint: flows.ingest.ingest"
@@ -72,6 +73,9 @@ def test_an_event_starts_a_deployment_that_names_it(tmp_path: Path, prefect: str
         ("deployments: [{name: a, entrypoint: flows.a.a}]", "entry a: why"),
         ("deployments: [{why: b}]", "entry number 1: name"),
         (f"deployments: [{{{SOUND}, catch_up: once}}]", "catch_up: once needs a schedule"),
+        (f"deployments: [{{{SOUND}, gate: {{hours: late}}}}]", "entry a: gate: hours: not two"),
+        (f"deployments: [{{{SOUND}, gate: {{idle: 5}}}}]", "entry a: gate: idle"),
+        (f"deployments: [{{{SOUND}, gate: {{battery_floor: 120}}}}]", "gate: battery_floor"),
         (f"deployments: [{{{SOUND}, trigger: {{evnt: x}}}}]", "entry a: trigger: event"),
         (f"deployments: [{{{SOUND}}}, {{{SOUND}}}]", "entry a: name: given to more than one"),
         ("deployments: 3", "not a list `deployments`"),
@@ -92,6 +96,12 @@ def test_a_flow_that_does_not_load_names_its_entry(tmp_path: Path, prefect: str)
 
     with pytest.raises(CatalogueInvalid, match="entry a: entrypoint"):
         prefect_deployment(find("a", file))
+
+
+def test_the_file_explains_every_key_of_a_gate() -> None:
+    head = FILE.read_text("utf-8").partition("deployments:\n")[0]
+
+    assert all(f"#     {key} " in head for key in Gate.model_fields)
 
 
 def test_an_unknown_name_lists_the_known() -> None:

@@ -128,6 +128,31 @@ def test_doctor_examines_every_part_and_names_remedies(
     assert broken["disk"]["remedy"]
 
 
+def test_sensors_tell_a_source_or_a_reason() -> None:
+    senses = _json("sensors")
+
+    assert {"idle", "power", "battery", "thermal", "load", "memory", "energy"} <= set(senses)
+    assert all(bool(one["source"]) != bool(one["why"]) for one in senses.values())
+    assert "load average" in _invoke("sensors")
+
+
+def test_gate_explains_a_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    from deployments import gates
+    from deployments.catalogue import Deployment
+    from tasks.gate import Gate
+
+    gate = Gate(load_ceiling=1e-9, memory_floor=1e-9)
+    entry = Deployment(name="a", why="-", entrypoint="flows.a.a", gate=gate, heavy=True)
+    monkeypatch.setattr(gates, "find", lambda _: entry)
+
+    found = _json("gate", "a")
+
+    held = {one["sensor"]: one["held"] for one in found["decision"]["conditions"]}
+    assert held == {"load": False, "memory": True, "heavy slot": True}
+    assert found["decision"]["next_try"]
+    assert "a may not start. Next try" in _invoke("gate", "a")
+
+
 def test_reindex_makes_every_vector_anew(papers: Path) -> None:
     _invoke("ingest", str(papers))
 

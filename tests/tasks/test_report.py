@@ -1,6 +1,7 @@
 """The shift report: honest, whole, self-contained."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -54,6 +55,34 @@ def test_energy_that_was_not_metered_is_not_invented() -> None:
     assert "| not metered |" in markdown(_shift(_ran("ingest")), {})
     metered = _ran("ingest").model_copy(update={"joules": 1234.0})
     assert "| 1,234 J |" in markdown(_shift(metered), {})
+
+
+def test_metered_energy_has_a_chart_a_total_and_its_budget(
+    override: Callable[..., None],
+) -> None:
+    override(ENERGY__NIGHT_KJ=2)
+    metered = _ran("ingest").model_copy(update={"joules": 2500.0})
+    path = write(_shift(metered, _ran("train_lora")))
+
+    said = (path.parent / "report.md").read_text()
+    assert "2.5 kJ, of the whole machine" in said
+    assert "budget of a night is 2 kJ. **That is above it.**" in said
+    assert "ingest 02:00:00" in (path.parent / "energy.svg").read_text()
+    assert "## Energy" not in markdown(_shift(_ran("ingest")), {})
+
+
+def test_a_run_that_waited_all_night_is_one_line() -> None:
+    tries = [
+        _ran("train_lora", "deferred", "On battery.").model_copy(update={"id": f"a@{number}"})
+        for number in range(3)
+    ]
+    done = _ran("train_lora", "done", "Trained.").model_copy(update={"id": "a"})
+
+    waiting, ended = markdown(_shift(*tries), {}), markdown(_shift(*tries, done), {})
+
+    assert waiting.count("On battery.") == 2  # in what ran, and in what was not done
+    assert "Trained. (try 4)" in ended
+    assert "On battery." not in ended
 
 
 def test_an_empty_shift_says_that_nothing_ran() -> None:

@@ -1,0 +1,37 @@
+"""Heavy flows on a machine whose power supply is a folder, so that a test can pull the plug."""
+
+import asyncio
+from pathlib import Path
+
+from prefect import flow
+from sampled import say
+
+import tasks.sensors
+from tasks.outcomes import accountable
+from tasks.preemption import Checkpoint, preemptible
+from tasks.sensors_linux import Linux
+from thirdshift.outcome import Outcome
+from thirdshift.settings import settings
+
+tasks.sensors.machine = lambda: Linux(settings().home / "root")
+
+
+@flow
+@accountable
+async def gated(to: str, number: int = 0) -> Outcome:
+    """Say one thing."""
+    say(to, number=number)
+    return Outcome.checked("Said.", [], it_is_written=Path(to).exists())
+
+
+@flow
+@accountable
+async def walk(to: str, steps: int = 10, seconds: float = 0.1) -> Outcome:
+    """Take steps, each with a line; where it left off is in a checkpoint."""
+    checkpoint = Checkpoint.named("walk", Path(to).name)
+    state = checkpoint.load()
+    for step in preemptible(range(steps), checkpoint, state):
+        say(to, step=step)
+        await asyncio.sleep(seconds)
+    checkpoint.clear()
+    return Outcome.checked("Walked.", [], every_step_was_taken=state["done"] == steps)

@@ -1,0 +1,18 @@
+"""A runner process over the flows of gated.py: on mains only, `walk` one at a time."""
+
+import asyncio
+
+from deployments import serve
+from deployments.catalogue import Deployment
+from deployments.environment import apply
+from tasks.gate import Gate
+from thirdshift.settings import settings
+
+apply()
+settings().run_path.mkdir(parents=True, exist_ok=True)
+gate = Gate(ac_only=True, thermal_ceiling="fair", retry_minutes=2 / 60)
+entries = [
+    Deployment(name="gated", why="-", entrypoint="gated.gated", gate=gate),
+    Deployment(name="walk", why="-", entrypoint="gated.walk", gate=gate, heavy=True),
+]
+asyncio.run(serve.serve(entries))

@@ -1,0 +1,63 @@
+"""A run meets the terms of its deployment: those the runner published, and no others."""
+
+import pytest
+
+from tasks.admission import Terms, admitted, publish, terms_of
+from tasks.energy import metering
+from tasks.gate import Gate
+from tasks.preemption import Deferred, due
+from tasks.slot import heavy_slot, holder
+from thirdshift.records import now
+
+BUSY = Gate(load_ceiling=1e-9, min_idle_minutes=1e9, hours="00:00-00:01", memory_floor=1e-9)
+
+
+def test_a_run_finds_the_terms_of_its_deployment() -> None:
+    publish({"1": Terms(name="train-lora", gate=BUSY, heavy=True), "2": Terms(name="ingest")})
+
+    assert terms_of("1", started_by_hand=False).gate == BUSY
+    assert terms_of("2", started_by_hand=False) == Terms(name="ingest")
+
+
+def test_a_run_by_hand_meets_what_protects_the_machine() -> None:
+    publish({"1": Terms(name="train-lora", gate=BUSY, heavy=True)})
+
+    terms = terms_of("1", started_by_hand=True)
+
+    assert terms.gate == Gate(memory_floor=1e-9)
+    assert terms.heavy
+
+
+def test_where_nothing_is_published_nothing_is_asked() -> None:
+    assert terms_of("1", started_by_hand=False) == Terms(name="1")
+
+
+def test_a_closed_gate_defers_before_anything_is_done() -> None:
+    began = now()
+
+    with (
+        metering() as meter,
+        pytest.raises(Deferred, match=r"memory: .* wanted at least 100 % available") as caught,
+        admitted(Terms(name="a", gate=Gate(memory_floor=100)), "a", meter),
+    ):
+        raise AssertionError("it was let in")
+
+    assert caught.value.next_try > began
+
+
+def test_a_second_heavy_run_is_deferred_and_names_the_first() -> None:
+    with (
+        metering() as meter,
+        heavy_slot("the first"),
+        pytest.raises(Deferred, match="heavy slot: held by the first"),
+        admitted(Terms(name="a", heavy=True), "the second", meter),
+    ):
+        raise AssertionError("it was let in")
+
+
+def test_a_heavy_run_holds_the_slot_while_it_works() -> None:
+    with metering() as meter, admitted(Terms(name="a", heavy=True), "the run", meter):
+        assert "the run" in str(holder())
+        assert due() is None
+
+    assert holder() is None
