@@ -5,6 +5,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from deployments.database import shrink
 from deployments.environment import apply, origins
 from deployments.lifeline import end_with_parent
 from thirdshift.errors import PortTaken
@@ -25,6 +26,7 @@ def main() -> None:
     apply()
     os.environ["PREFECT__SERVER_FINAL"] = "1"  # saves 50 MB
     listener = listen(settings().ports.prefect, "ports.prefect")
+    shrink(settings().prefect_path / "prefect.db")
 
     import uvicorn
     from prefect.server.api.server import create_app
