@@ -34,6 +34,9 @@ from thirdshift.settings import settings
 Progress = Callable[[str], None]
 
 
+PROBE = 0.3  # seconds; whoever only looks whether we run holds the lock for an instant
+
+
 class ProcessState(Record):
     """How one supervised process does. `restarts` counts since `up`."""
 
@@ -88,7 +91,7 @@ def status() -> list[ProcessState]:
 def running() -> bool:
     """Tell whether a supervisor of this home runs."""
     try:
-        with FileLock(_lock_file(), timeout=0):
+        with FileLock(_lock_file(), timeout=PROBE):
             return False
     except Timeout:
         return True
@@ -139,7 +142,7 @@ def _detach(names: list[str]) -> None:
 @contextmanager
 def _lock() -> Iterator[None]:
     try:
-        with FileLock(_lock_file(), timeout=0):
+        with FileLock(_lock_file(), timeout=PROBE):
             yield
     except Timeout:
         _refuse_second()

@@ -131,7 +131,7 @@ def test_in_front_it_ends_cleanly_by_a_signal(ours: Path, tmp_path: Path, sign: 
     (tmp_path / "tasks" / "__init__.py").touch()
     front = subprocess.Popen(command, cwd=tmp_path)
     while not supervise.running():
-        pass
+        assert front.poll() is None
     supervise.wait_ready(120)
 
     front.send_signal(sign)
