@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from deployments.console import err, grid, out, print_hits, print_json, waiting
 from thirdshift.errors import ThirdShiftError
@@ -85,6 +86,26 @@ def status(as_json: Json = False) -> None:
     out.print(f"Memory: {memory['documents']} documents, {memory['chunks']} chunks.")
     for run in figures["runs"]:
         out.print(f"  {run['at']}  {run['flow']}: {run['status']}. {run['reason']}", markup=False)
+
+
+@app.command()
+def history(
+    since: Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, 2w.")] = "24h",
+    as_json: Json = False,
+) -> None:
+    """List what ran, was skipped, put off, caught up or lost, and why."""
+    from deployments.history import happenings, period
+
+    found, complete = happenings(period(since))
+    if not complete:
+        err.print("Prefect does not answer: this is the ledger alone.")
+    if as_json:
+        return print_json([one.model_dump() for one in found])
+    rows = grid("at", "flow", "", "reason")
+    for one in found:
+        at = one.at.astimezone(settings().zone)
+        rows.add_row(f"{at:%a %d %b %H:%M}", one.flow, one.status, escape(one.reason))
+    out.print(rows if found else f"Nothing happened in the last {since}.")
 
 
 @app.command()

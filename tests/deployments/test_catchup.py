@@ -148,11 +148,11 @@ class World:
         job = self.jobs[run.deployment_id]
         self.starts.append(Start(job, run.expected_start_time, self.now, self.zone.key))
 
-    def strike(self) -> None:
+    def strike(self, often: float = 0.02) -> None:
         """Kill the runner, or let a request fail, every now and then."""
-        if self.random.random() < 0.02:
+        if self.random.random() < often:
             raise Killed
-        if self.random.random() < 0.02:
+        if self.random.random() < often:
             self.failed = True
             raise OSError("no answer")
 
@@ -166,12 +166,12 @@ class World:
         self.strike()
 
     async def create(self, deployment: UUID, at: datetime) -> None:
-        self.strike()
+        self.strike(0.2)
         if ("ours", deployment, at) not in self.keys:
             self.keys.add(("ours", deployment, at))
             run = Run(deployment, at, auto_scheduled=False)
             self.scheduled[run.id] = run
-        self.strike()
+        self.strike(0.2)
 
     async def tell(self, policy: Policy, skip: Skip) -> None:
         self.strike()
