@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.energy import Meter, night_spent
 from tasks.gate import Decision, Gate, by_hand, decide, lasting, wanted
@@ -17,6 +18,9 @@ from tasks.sensors import sense
 from tasks.slot import SlotTaken, heavy_slot
 from thirdshift.records import Record, Sensed, now
 from thirdshift.settings import settings
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
 
 
 class Terms(Record):
@@ -36,14 +40,23 @@ def publish(terms: Mapping[str, Terms]) -> None:
     draft.replace(_file())
 
 
-def terms_of(deployment: str, started_by_hand: bool) -> Terms:
+def terms_of(deployment: str, by_owner: bool) -> Terms:
     """Return the terms of a deployment's run; none are published: nothing is asked of it."""
     try:
         published = json.loads(_file().read_text(encoding="utf-8"))
     except FileNotFoundError:
         published = {}
     terms = Terms.model_validate(published.get(deployment, {"name": deployment}))
-    return terms.model_copy(update={"gate": by_hand(terms.gate)}) if started_by_hand else terms
+    return terms.model_copy(update={"gate": by_hand(terms.gate)}) if by_owner else terms
+
+
+def started_by_hand(run: "FlowRun") -> bool:
+    """Tell whether a person started the run: no schedule, no event, no retry or catch-up.
+
+    What a programme creates carries a key, lest it be created twice; what a person starts
+    in the UI or with `thirdshift run` has none.
+    """
+    return not (run.auto_scheduled or run.created_by or run.idempotency_key)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
-from tasks.admission import admitted, terms_of
+from tasks.admission import admitted, started_by_hand, terms_of
 from tasks.energy import metering
 from tasks.ledger import history, keep
 from tasks.preemption import PutOff
@@ -78,8 +78,8 @@ class _Attempt:
                 if this is None or this.deployment_id is None:
                     yield
                     return
-                by_hand = not this.auto_scheduled and this.created_by is None
-                with admitted(terms_of(str(this.deployment_id), by_hand), self._name, meter):
+                terms = terms_of(str(this.deployment_id), started_by_hand(this))
+                with admitted(terms, self._name, meter):
                     yield
             finally:
                 self._joules = meter.joules()

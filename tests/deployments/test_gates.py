@@ -90,6 +90,21 @@ def test_a_run_whose_gate_is_closed_is_deferred_and_starts_by_itself_when_it_ope
     assert last == "done"
 
 
+def test_a_run_by_hand_need_not_be_idle_but_one_that_came_of_itself_must(
+    shift: Gated, client: SyncPrefectClient, to: Path
+) -> None:
+    deployment = client.read_deployment_by_name("idle/idle")
+
+    by_itself = client.create_flow_run_from_deployment(
+        deployment.id, parameters={"to": f"{to}"}, idempotency_key=f"{to}"
+    )
+
+    assert ended(client, start(client, "idle", to, number=1)) == "Done"
+    until(lambda: state(client, by_itself).name == "Deferred")
+    assert "wanted at least 3600 s" in state(client, by_itself).message
+    assert [line["number"] for line in said(to)] == [1]
+
+
 def test_a_deferred_run_holds_no_process(shift: Gated, client: SyncPrefectClient, to: Path) -> None:
     shift.plug(False)
     start(client, "gated", to)

@@ -1,8 +1,11 @@
 """A run meets the terms of its deployment: those the runner published, and no others."""
 
+from typing import Any
+from uuid import uuid4
+
 import pytest
 
-from tasks.admission import Terms, admitted, publish, terms_of
+from tasks.admission import Terms, admitted, publish, started_by_hand, terms_of
 from tasks.energy import metering
 from tasks.gate import Gate
 from tasks.preemption import Deferred, due
@@ -15,21 +18,38 @@ BUSY = Gate(load_ceiling=1e-9, min_idle_minutes=1e9, hours="00:00-00:01", memory
 def test_a_run_finds_the_terms_of_its_deployment() -> None:
     publish({"1": Terms(name="train-lora", gate=BUSY, heavy=True), "2": Terms(name="ingest")})
 
-    assert terms_of("1", started_by_hand=False).gate == BUSY
-    assert terms_of("2", started_by_hand=False) == Terms(name="ingest")
+    assert terms_of("1", by_owner=False).gate == BUSY
+    assert terms_of("2", by_owner=False) == Terms(name="ingest")
 
 
 def test_a_run_by_hand_meets_what_protects_the_machine() -> None:
     publish({"1": Terms(name="train-lora", gate=BUSY, heavy=True)})
 
-    terms = terms_of("1", started_by_hand=True)
+    terms = terms_of("1", by_owner=True)
 
     assert terms.gate == Gate(memory_floor=1e-9)
     assert terms.heavy
 
 
+@pytest.mark.parametrize(
+    ("made", "by_hand"),
+    [
+        ({}, True),
+        ({"auto_scheduled": True}, False),
+        ({"created_by": {"type": "AUTOMATION"}}, False),
+        ({"idempotency_key": "retry 1"}, False),
+    ],
+)
+def test_only_what_a_person_starts_is_by_hand(made: dict[str, Any], by_hand: bool) -> None:
+    from prefect.client.schemas.objects import FlowRun
+
+    run = FlowRun.model_validate({"id": uuid4(), "flow_id": uuid4(), **made})
+
+    assert started_by_hand(run) is by_hand
+
+
 def test_where_nothing_is_published_nothing_is_asked() -> None:
-    assert terms_of("1", started_by_hand=False) == Terms(name="1")
+    assert terms_of("1", by_owner=False) == Terms(name="1")
 
 
 def test_a_closed_gate_defers_before_anything_is_done() -> None:

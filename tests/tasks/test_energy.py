@@ -5,7 +5,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.energy import Meter, metering, night_spent, spent
@@ -54,6 +54,7 @@ def test_a_run_takes_what_the_counter_rose(tmp_path: Path, package: Path) -> Non
         assert meter.joules() == 5.5
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, RANGE - 1), min_size=2, max_size=8))
 def test_a_counter_that_wraps_loses_nothing(
     tmp_path_factory: pytest.TempPathFactory, rises: list[int]

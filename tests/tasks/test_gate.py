@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -186,6 +186,7 @@ def test_a_run_under_way_does_not_yield_to_its_own_load() -> None:
     assert not asked(lasting(STRICT), idle=1).open
 
 
+@settings(deadline=None)
 @given(
     moment=st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
     opens=st.times(),
@@ -207,6 +208,7 @@ def test_the_next_opening_is_the_first_moment_within_the_hours(
         assert not hours.within(text, start - timedelta(microseconds=1), BERLIN)
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)))
 def test_a_night_goes_from_noon_to_noon(moment: datetime) -> None:
     start, end = hours.night(moment, BERLIN)
