@@ -7,19 +7,25 @@ cronsim and without the code under test, by `expected`.
 
 import random
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from deployments.catchup import CatchUp, Marks
+from deployments.catalogue import find
+from deployments.catchup import CatchUp, Marks, policy_of
+from deployments.doors import CAUGHT_UP
+from tasks.ledger import history
 from tasks.schedule import Mark, Policy, Skip
+from tests.deployments.conftest import runner, said, until
+from thirdshift import records
 from thirdshift.settings import settings
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
@@ -315,6 +321,40 @@ def test_every_job_of_a_year_ran_as_its_policy_says(seed: int, zones: tuple[str,
 def nearest(job: Job, start: Start) -> datetime:
     times = times_of(job, start.zone, start.at - 1.5 * HOUR, start.at + 1.5 * HOUR)
     return start.at if start.at in times else min(times, key=lambda at: abs(at - start.at))
+
+
+def test_the_catalogue_says_what_a_missed_time_means() -> None:
+    entry = find("shift-report")
+
+    policy = policy_of(entry)
+
+    assert policy and (policy.catch_up, policy.max_lateness) == ("once", 12 * HOUR)
+    assert policy_of(entry.model_copy(update={"schedule": None})) is None
+
+
+@pytest.mark.slow
+def test_a_runner_that_starts_late_runs_the_last_time_once_and_tells_of_the_others(
+    prefect: str,
+    prefect_port: int,
+    tmp_path: Path,
+    override: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    to = tmp_path / "said"
+    monkeypatch.setenv("SAMPLED_HOURLY", str(to))
+    override(HOME=tmp_path / "home")
+    Marks()["hourly"] = Mark(cron="0 * * * *", until=records.now() - 4.5 * HOUR)
+
+    for _ in range(2):
+        with runner(tmp_path, prefect_port, RUNNER__STANDBYS=1) as shift:
+            until(lambda shift=shift: "hourly: " in shift.log.read_text())
+            shift.ready()  # many polls later
+            (line,) = said(to)
+
+    assert line["tags"].count(CAUGHT_UP) == 1
+    (dropped,) = history(records.now() - HOUR)
+    assert dropped.outcome.status == "skipped"
+    assert "Late duplicate" in dropped.outcome.reason
 
 
 def test_marks_outlive_the_process_and_a_torn_file_is_told(

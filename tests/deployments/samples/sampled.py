@@ -39,6 +39,11 @@ async def quick(to: str, number: int = 0) -> None:
 
 
 @flow
+async def hourly(to: str) -> None:
+    say(to, tags=runtime.flow_run.tags)
+
+
+@flow
 def synchronous(to: str) -> None:
     say(to)
 

@@ -16,4 +16,15 @@ entries = [
     Deployment(name=name, why="-", entrypoint=f"sampled.{name}", retries=retries)
     for name in sys.argv[1:]
 ]
+if to := os.environ.get("SAMPLED_HOURLY"):
+    hourly = Deployment(
+        name="hourly",
+        why="-",
+        entrypoint="sampled.hourly",
+        schedule="0 * * * *",
+        catch_up="once",
+        max_lateness=2,
+        parameters={"to": to},
+    )
+    entries.append(hourly)
 asyncio.run(serve.serve(entries))

@@ -1,0 +1,9 @@
+"""The real supervisor, whose runner serves the probes. Arguments: the programs."""
+
+import sys
+
+from deployments import supervise
+from deployments.programs import PROGRAMS
+
+PROGRAMS["runner"] = ("serve_probes", "", 45)
+supervise.up(sys.argv[1:], foreground=True)
