@@ -109,6 +109,8 @@ class WarmRunner(Runner):
             self.entrypoints[identity] = deployment.entrypoint
         if entry and (policy := policy_of(entry)):
             self.schedules[identity] = policy
+        elif entry:
+            await _unschedule(identity)
         self.retries[identity] = entry.retries if entry else 0
         return identity
 
@@ -221,3 +223,12 @@ class WarmRunner(Runner):
 
 async def _nothing() -> None:
     return
+
+
+async def _unschedule(deployment: UUID) -> None:
+    """Remove the schedules that Prefect still has from an older catalogue; it keeps them itself."""
+    from prefect.client.orchestration import get_client
+
+    async with get_client() as client:
+        for schedule in await client.read_deployment_schedules(deployment):
+            await client.delete_deployment_schedule(deployment, schedule.id)

@@ -18,10 +18,12 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from prefect.client.orchestration import get_client
 
-from deployments.catalogue import find
+from deployments.catalogue import find, prefect_deployment
 from deployments.catchup import CatchUp, Marks, policy_of
 from deployments.doors import CAUGHT_UP
+from deployments.warm import WarmRunner
 from tasks.ledger import history
 from tasks.schedule import Mark, Policy, Skip
 from tests.deployments.conftest import runner, said, until
@@ -355,6 +357,19 @@ def test_a_runner_that_starts_late_runs_the_last_time_once_and_tells_of_the_othe
     (dropped,) = history(records.now() - HOUR)
     assert dropped.outcome.status == "skipped"
     assert "Late duplicate" in dropped.outcome.reason
+
+
+async def test_a_schedule_the_catalogue_drops_is_dropped_in_prefect(prefect: str) -> None:
+    entry = find("maintain-store").model_copy(update={"name": "dropped"})
+    idle = entry.model_copy(update={"schedule": None, "catch_up": "skip"})
+    runner = WarmRunner("dropping", standbys=0, limit=1)
+    async with get_client() as client:
+        identity = await runner.register(prefect_deployment(entry), entry)
+        assert len(await client.read_deployment_schedules(identity)) == 1
+
+        await runner.register(prefect_deployment(idle), idle)
+
+        assert await client.read_deployment_schedules(identity) == []
 
 
 def test_marks_outlive_the_process_and_a_torn_file_is_told(
