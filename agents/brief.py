@@ -16,6 +16,7 @@ Facts, as JSON:
 Write one short, plain English sentence for its owner. Use only these facts and these numbers."""
 
 _FEWEST = 5  # words of a sentence that says something
+_MOST = 96  # tokens; a small model would ramble on, and each one costs energy
 _NEAR = 3  # words after a number that name what it counts
 
 
@@ -35,9 +36,10 @@ def brief(shift: Shift) -> str:
     prompt = PROMPT.format(facts=json.dumps(facts))
     for temperature in (0.0, 0.7):
         try:
-            sentence = structured("sentinel", Brief, prompt, temperature=temperature).sentence
+            draft = structured("sentinel", Brief, prompt, temperature=temperature, max_tokens=_MOST)
         except ThirdShiftError:
             break
+        sentence = draft.sentence
         if is_true(sentence, facts):
             return f"{sentence.strip()} {plain(facts)}"
     return plain(facts)

@@ -71,11 +71,11 @@ def run_deployment(name: str, parameters: dict[str, Any], say: Say) -> "State[An
     entry = find(name)
     apply()
     import httpx
-    from prefect.client.orchestration import get_client
+    from prefect.client.orchestration import SyncPrefectClient
     from prefect.exceptions import ObjectNotFound
 
     try:
-        with get_client(sync_client=True) as client:
+        with SyncPrefectClient(f"{settings().prefect_url}/api") as client:
             deployment = client.read_deployment_by_name(entry.path)
             run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
             return _follow(client, run.id, say)
