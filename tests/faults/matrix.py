@@ -165,8 +165,9 @@ def meet(place: Installation, process: str, fault: str, stop: float) -> Result:
     """Let one process meet one fault, and count what became of the runs."""
     warm(place)
     held = until(lambda: place.ask("hold", seconds=HOLD))
-    pids = [until(lambda: began(place, held))] if process == "flow" else place.pids(process)
-    until(lambda: began(place, held))
+    worker = until(lambda: began(place, held))
+    pids = [worker] if process == "flow" else place.pids(process)
+    assert process != "all" or worker in pids
     feeder = Feeder(place, held)
     feeder.start()
     time.sleep(EVERY / 2)
@@ -284,6 +285,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=5, help="of TERM and KILL")
     options.add_argument("--stop", type=float, default=120, help="seconds")
     options.add_argument("--stop-rounds", type=int, default=5)
+    options.add_argument("--only", choices=PROCESSES, nargs="+", default=PROCESSES)
     options.add_argument("--write", type=Path, help="a Markdown file whose table is replaced")
     given = options.parse_args()
     results: list[Result] = []
@@ -291,7 +293,7 @@ def main() -> None:
         place = Installation(Path(folder), ["server", "engine", "runner"])
         try:
             for number in range(max(given.rounds, given.stop_rounds)):
-                for process in PROCESSES:
+                for process in given.only:
                     for fault in faults(process):
                         if number < (given.stop_rounds if fault == "STOP" else given.rounds):
                             results.append(meet(place, process, fault, given.stop))
