@@ -6,7 +6,6 @@ Prefect reads its environment when it is imported, so `apply()` comes before the
 
 import os
 from pathlib import Path
-from urllib.parse import quote
 
 from thirdshift.settings import Settings, settings
 
@@ -79,7 +78,7 @@ def origins(given: Settings) -> list[str]:
 def _database(given: Settings) -> str:
     url = given.runner.database_url
     if not url:
-        return f"sqlite+aiosqlite:///{quote(str(given.prefect_path / 'prefect.db'))}"
+        return f"sqlite+aiosqlite:///{given.prefect_path / 'prefect.db'}"  # SQLAlchemy 2.0 unquotes nothing
     scheme, _, rest = url.partition("://")
     return f"postgresql+asyncpg://{rest}" if scheme in ("postgres", "postgresql") else url
 
