@@ -78,7 +78,7 @@ def origins(given: Settings) -> list[str]:
 def _database(given: Settings) -> str:
     url = given.runner.database_url
     if not url:
-        return f"sqlite+aiosqlite:///{given.prefect_path / 'prefect.db'}"  # SQLAlchemy 2.0 unquotes nothing
+        return f"sqlite+aiosqlite:///{given.prefect_path / 'prefect.db'}"
     scheme, _, rest = url.partition("://")
     return f"postgresql+asyncpg://{rest}" if scheme in ("postgres", "postgresql") else url
 
