@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tasks.embedding import embedder
 from tasks.language import is_japanese
 from tasks.splitting import split
-from tasks.store import Row, chunks_schema, quoted, store
+from tasks.store import Row, quoted, store
+from tasks.tables import chunks_schema
 from thirdshift.records import Chunk, Document, Extract, Hit, Note, Piece, content_hash, now
 
 Vector = NDArray[np.float32]

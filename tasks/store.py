@@ -18,65 +18,16 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from tasks.embedding import embedder
+from tasks.tables import MODEL_KEY, TABLES, chunks_schema
 from thirdshift.errors import DiskFull, EmbeddingMismatch, StoreBusy
 from thirdshift.settings import settings
 
 Row = dict[str, Any]
 T = TypeVar("T")
 
-_TIME = pa.timestamp("us", tz="UTC")
-_MODEL_KEY = b"embedding_model"
 _ATTEMPTS = 5
 _PROBES = 20  # of an IVF_FLAT index: recall@10 0.999 at 100 k
 _SHOWN = ["id", "uri", "title", "text", "start", "end", "provenance", "weight"]
-
-DOCUMENTS = pa.schema(
-    [
-        ("id", pa.string()),
-        ("uri", pa.string()),
-        ("title", pa.string()),
-        ("kind", pa.string()),
-        ("content_hash", pa.string()),
-        ("size", pa.int64()),
-        ("provenance", pa.string()),
-        ("status", pa.string()),
-        ("modified_at", _TIME),
-        ("created_at", _TIME),
-    ]
-)
-OUTCOMES = pa.schema(
-    [
-        ("id", pa.string()),
-        ("flow", pa.string()),
-        ("run_name", pa.string()),
-        ("started_at", _TIME),
-        ("seconds", pa.float64()),
-        ("joules", pa.float64()),
-        ("outcome", pa.string()),  # JSON of thirdshift.outcome.Outcome
-        ("recorded_at", _TIME),
-    ]
-)
-
-
-def chunks_schema(model: str, dim: int) -> pa.Schema:
-    """Return the schema of `chunks` for vectors of `dim` made by `model`."""
-    fields = [
-        ("id", pa.string()),
-        ("document_id", pa.string()),
-        ("uri", pa.string()),
-        ("title", pa.string()),
-        ("text", pa.string()),
-        ("start", pa.int64()),
-        ("end", pa.int64()),
-        ("content_hash", pa.string()),
-        ("provenance", pa.string()),
-        ("weight", pa.float32()),
-        ("status", pa.string()),
-        ("embedding_model", pa.string()),
-        ("created_at", _TIME),
-        ("vector", pa.list_(pa.float32(), dim)),
-    ]
-    return pa.schema(fields, metadata={_MODEL_KEY: model.encode()})
 
 
 class Store:
@@ -154,7 +105,7 @@ class Store:
     def model(self) -> str:
         """The embedding model that made the store's vectors."""
         metadata: dict[bytes, bytes] = self.table("chunks").schema.metadata or {}
-        return metadata.get(_MODEL_KEY, b"").decode()
+        return metadata.get(MODEL_KEY, b"").decode()
 
     def table(self, name: str) -> Any:
         """Return the table, made empty with its indexes where it does not exist."""
@@ -207,11 +158,12 @@ class Store:
             ) from None
 
     def _create(self, name: str) -> None:
-        schemas = {"documents": DOCUMENTS, "outcomes": OUTCOMES}
         if name == "chunks":
-            schemas["chunks"] = chunks_schema(embedder().name, embedder().dim)
+            schema = chunks_schema(embedder().name, embedder().dim)
+        else:
+            schema = TABLES[name]
         with self.writing():
-            table = self._db.create_table(name, schema=schemas[name], exist_ok=True)
+            table = self._db.create_table(name, schema=schema, exist_ok=True)
             if not table.list_indices():
                 _index(table, name)
 
