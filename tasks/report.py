@@ -1,6 +1,5 @@
 """The shift report: what ran, what it made, what it left out and why; Markdown, HTML, charts."""
 
-import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,12 +8,14 @@ from zoneinfo import ZoneInfo
 
 from tasks import charts
 from tasks.energy import spent
+from tasks.pages import cell, data_uri, link, page, place, plain
 from tasks.store import store
 from thirdshift.outcome import Ran
 from thirdshift.records import Record
 from thirdshift.settings import settings
 
 _HELD_BACK = ("skipped", "deferred", "preempted")
+_PAGES = (".html", ".md")
 
 
 class MemoryFigures(Record):
@@ -51,38 +52,32 @@ def write(shift: Shift) -> Path:
 
     Files appear whole or not at all; a second report of the same minute replaces the first.
     """
-    folder = settings().reports_path / shift.until.astimezone(_zone()).strftime("%Y-%m-%d-%H%M")
+    folder = _folder(shift)
     folder.mkdir(parents=True, exist_ok=True)
     drawn = _charts(shift)
     for name, svg in drawn.items():
-        _place(folder / f"{name}.svg", svg)
-    _place(folder / "report.md", markdown(shift, {name: f"{name}.svg" for name in drawn}))
-    html = page(markdown(shift, {name: _data_uri(svg) for name, svg in drawn.items()}))
-    _place(folder / "report.html", html)
+        place(folder / f"{name}.svg", svg)
+    place(folder / "report.md", markdown(shift, {name: f"{name}.svg" for name in drawn}))
+    text = markdown(shift, {name: data_uri(svg) for name, svg in drawn.items()})
+    place(folder / "report.html", page(text, "Shift report"))
     return folder / "report.html"
+
+
+def _folder(shift: Shift) -> Path:
+    return settings().reports_path / shift.until.astimezone(_zone()).strftime("%Y-%m-%d-%H%M")
 
 
 def artifact(shift: Shift) -> str:
     """Return the report as Markdown that carries its charts, for Prefect."""
-    return markdown(shift, {name: _data_uri(svg) for name, svg in _charts(shift).items()})
+    return markdown(shift, {name: data_uri(svg) for name, svg in _charts(shift).items()})
 
 
 def markdown(shift: Shift, images: Mapping[str, str]) -> str:
     """Return the report as Markdown; `images` maps a chart's name to its address."""
     parts = [f"# Shift report, {_clock(shift.until, '%A %d %B %Y')}", shift.brief]
     parts += [_images(images, "timeline", "When each run was under way"), _ran(shift)]
-    parts += [_made(shift.runs), _not_done(shift), _energy(shift, images), _memory(shift, images)]
+    parts += [_made(shift), _not_done(shift), _energy(shift, images), _memory(shift, images)]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def page(text: str) -> str:
-    """Return Markdown as a self-contained HTML page."""
-    from markdown_it import MarkdownIt
-
-    # Charts are data URIs of ours; markdown-it would refuse SVG among them.
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    parser.validateLink = lambda url: not url.lower().startswith(("javascript:", "file:"))  # type: ignore[method-assign]
-    return _PAGE.format(body=parser.render(text))
 
 
 def _charts(shift: Shift) -> dict[str, str]:
@@ -118,24 +113,31 @@ def _row(run: Ran, tries: int) -> str:
         f"**{run.outcome.status.replace('_', ' ')}**",
         _duration(run.seconds),
         energy,
-        _cell(run.outcome.reason) + (f" (try {tries})" if tries > 1 else ""),
+        cell(run.outcome.reason) + (f" (try {tries})" if tries > 1 else ""),
     ]
     return "| " + " | ".join(cells) + " |"
 
 
-def _made(runs: Sequence[Ran]) -> str:
-    lines = [f"- {_plain(thing)}" for run in runs for thing in run.outcome.produced]
+def _made(shift: Shift) -> str:
+    lines = [f"- {_thing(thing, shift)}" for run in shift.runs for thing in run.outcome.produced]
     return "\n".join(["## What was made", "", *lines]) if lines else ""
+
+
+def _thing(thing: str, shift: Shift) -> str:
+    """Return what a run made; a page of ours becomes a link that works from this report."""
+    path = Path(thing)
+    ours = path.is_relative_to(settings().home) and path.suffix in _PAGES and path.is_file()
+    return link(path, _folder(shift)) if ours else plain(thing)
 
 
 def _not_done(shift: Shift) -> str:
     held_back = [run for run in _last_tries(shift.runs) if run.outcome.status in _HELD_BACK]
     failed = [run for run in shift.runs if run.outcome.status == "failed"]
     lines = [
-        f"- {run.flow}, {run.outcome.status}: {_plain(run.outcome.reason)}" for run in held_back
+        f"- {run.flow}, {run.outcome.status}: {plain(run.outcome.reason)}" for run in held_back
     ]
-    lines += [f"- **{run.flow} failed**: {_plain(run.outcome.reason)}" for run in failed]
-    lines += [f"- {_plain(line)}" for line in shift.lost]
+    lines += [f"- **{run.flow} failed**: {plain(run.outcome.reason)}" for run in failed]
+    lines += [f"- {plain(line)}" for line in shift.lost]
     return "\n".join(["## What was not done, and why", "", *(lines or ["- Nothing was left out."])])
 
 
@@ -173,15 +175,6 @@ def _images(images: Mapping[str, str], name: str, caption: str) -> str:
     return f"![{caption}]({images[name]})" if name in images else ""
 
 
-def _plain(text: str) -> str:
-    """Escape what Markdown would read as markup or a link: names of files may hold anything."""
-    return "".join("\\" + char if char in "\\`*_[]<>#!" else char for char in text.strip())
-
-
-def _cell(text: str) -> str:
-    return _plain(" ".join(text.split())).replace("|", "\\|")
-
-
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
@@ -193,31 +186,3 @@ def _zone() -> ZoneInfo:
 
 def _clock(moment: datetime, pattern: str) -> str:
     return moment.astimezone(_zone()).strftime(pattern)
-
-
-def _data_uri(svg: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-
-
-def _place(path: Path, text: str) -> None:
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Shift report</title>
-<style>
-body {{ font: 16px/1.6 system-ui, sans-serif; color: #222; background: #fdfcf9;
-  max-width: 52rem; margin: 3rem auto; padding: 0 1.25rem; }}
-h1 {{ font-size: 1.7rem; letter-spacing: -.01em; }} h2 {{ margin-top: 2.2rem; font-size: 1.15rem; }}
-table {{ border-collapse: collapse; width: 100%; font-size: .9rem; }}
-th, td {{ text-align: left; padding: .4rem .7rem .4rem 0; border-bottom: 1px solid #e5e1d8;
-  vertical-align: top; }}
-th {{ color: #777; font-weight: 500; }} img {{ max-width: 100%; }}
-</style>
-{body}
-</html>
-"""

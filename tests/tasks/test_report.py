@@ -3,10 +3,13 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
-from tasks.report import MemoryFigures, Shift, markdown, page, write
+from tasks.pages import page
+from tasks.report import MemoryFigures, Shift, markdown, write
 from thirdshift.outcome import Outcome, OutcomeStatus, Ran
 from thirdshift.settings import settings
 
@@ -91,7 +94,7 @@ def test_an_empty_shift_says_that_nothing_ran() -> None:
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a|b", "[x](javascript:alert(1))"])
 def test_the_name_of_a_file_cannot_become_markup(name: str) -> None:
-    html = page(markdown(_shift(_ran("ingest", reason=name)), {}))
+    html = page(markdown(_shift(_ran("ingest", reason=name)), {}), "Report")
 
     assert "<script" not in html
     assert "href" not in html
@@ -103,3 +106,16 @@ def test_times_are_the_owners(monkeypatch: pytest.MonkeyPatch) -> None:
     settings.cache_clear()
 
     assert "| 11:00:00 | ingest |" in markdown(_shift(_ran("ingest")), {})
+
+
+def test_a_page_of_ours_is_linked_and_the_link_works_from_the_report(home: Path) -> None:
+    made = home / "reports" / "analyses" / "a b" / "report.html"
+    made.parent.mkdir(parents=True)
+    made.touch()
+    ran = _ran("analyse_data")
+    outcome = ran.outcome.model_copy(update={"produced": [str(made)]})
+
+    path = write(_shift(ran.model_copy(update={"outcome": outcome})))
+
+    address = re.search(r'href="([^"]+)"', path.read_text())
+    assert address and (path.parent / unquote(address[1])).resolve() == made.resolve()
