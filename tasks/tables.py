@@ -5,6 +5,9 @@ import pyarrow as pa
 TIME = pa.timestamp("us", tz="UTC")
 MODEL_KEY = b"embedding_model"  # of the metadata of `chunks`
 
+# What an answer stood on and who worded it.
+_BOUND_TO = [("chunk_ids", pa.list_(pa.string())), ("model", pa.string()), ("adapter", pa.string())]
+
 # `chunks` is not here: its vectors are as long as the embedding model makes them.
 TABLES = {
     "documents": pa.schema(
@@ -31,6 +34,52 @@ TABLES = {
             ("joules", pa.float64()),
             ("outcome", pa.string()),  # JSON of thirdshift.outcome.Outcome
             ("recorded_at", TIME),
+        ]
+    ),
+    "turns": pa.schema(
+        [
+            ("id", pa.string()),
+            ("question", pa.string()),
+            ("answer", pa.string()),
+            *_BOUND_TO,
+            ("tier", pa.string()),
+            ("asked_at", TIME),
+        ]
+    ),
+    "feedback": pa.schema(
+        [
+            ("id", pa.string()),
+            ("turn_id", pa.string()),
+            ("verdict", pa.string()),
+            ("correction", pa.string()),
+            ("question", pa.string()),
+            ("answer", pa.string()),
+            *_BOUND_TO,
+            ("tier", pa.string()),
+            ("created_at", TIME),
+        ]
+    ),
+    "examples": pa.schema(
+        [
+            ("id", pa.string()),
+            ("turn_id", pa.string()),
+            ("origin", pa.string()),
+            ("prompt", pa.string()),
+            ("completion", pa.string()),
+            *_BOUND_TO,
+            ("created_at", TIME),
+        ]
+    ),
+    "preferences": pa.schema(
+        [
+            ("id", pa.string()),
+            ("turn_id", pa.string()),
+            ("origin", pa.string()),
+            ("prompt", pa.string()),
+            ("chosen", pa.string()),
+            ("rejected", pa.string()),
+            *_BOUND_TO,
+            ("created_at", TIME),
         ]
     ),
 }

@@ -15,6 +15,7 @@ ThirdShiftError
 ├── DiskFull               too little room to write safely
 ├── PortTaken              a port we need belongs to someone else
 ├── PrefectUnavailable     the Prefect server does not answer
+├── NotCollected           the settings do not allow to keep this
 └── NotFound               the named thing (a deployment, a chunk) does not exist
 """
 
@@ -85,6 +86,10 @@ class PortTaken(ThirdShiftError):
 
 class PrefectUnavailable(ThirdShiftError):
     """The Prefect server does not answer."""
+
+
+class NotCollected(ThirdShiftError):
+    """The settings do not allow to keep this."""
 
 
 class NotFound(ThirdShiftError):

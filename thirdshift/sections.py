@@ -54,3 +54,18 @@ class Energy(Section):
     night_kj: float = Field(
         0, ge=0, description="Budget from noon to noon, in kJ (a kWh is 3600 kJ); 0: none."
     )
+
+
+class Learning(Section):
+    """What of your verdicts is kept and learnt from. Everything stays on this machine."""
+
+    collect_feedback: bool = Field(True, description="Keep verdicts and corrections of answers.")
+    collect_examples: bool = Field(
+        True, description="Keep answers you accepted, corrected or edited, to train on."
+    )
+    collect_preferences: bool = Field(
+        True, description="Keep which of two answers you chose, to train on."
+    )
+    keep_turns_days: float = Field(
+        30, ge=0, description="Questions and answers stay this long for verdicts; 0 keeps none."
+    )

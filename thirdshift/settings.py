@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from thirdshift.errors import SettingsInvalid
-from thirdshift.sections import Energy, Ports, Runner, Section, Store
+from thirdshift.sections import Energy, Learning, Ports, Runner, Section, Store
 
 # What no one means to keep in memory, and what must not be there: keys and passwords.
 _IGNORED = (".git", "node_modules", ".venv", "__pycache__", ".DS_Store", ".ssh", ".gnupg", ".env")
@@ -107,6 +107,7 @@ class Settings(BaseSettings):
     ports: Ports = Field(default_factory=Ports)
     runner: Runner = Field(default_factory=Runner)
     energy: Energy = Field(default_factory=Energy)
+    learning: Learning = Field(default_factory=Learning)
 
     @field_validator("timezone")
     @classmethod
