@@ -24,9 +24,13 @@ DEPTH = 200  # elements; the extractor recurses, so a deeper page is only read a
 
 def read_html(data: bytes) -> tuple[str, str]:
     """Return the text (Markdown) and the title of a page; the title may be empty."""
-    head = data[:4096]
-    declared = _CHARSET.search(head)
-    return html_text(decode(data, declared[1].decode("ascii") if declared else None))
+    return html_text(decode(data, declared_charset(data)))
+
+
+def declared_charset(data: bytes) -> str | None:
+    """Return the encoding that a page names in its first lines, if any."""
+    declared = _CHARSET.search(data[:4096])
+    return declared[1].decode("ascii") if declared else None
 
 
 def html_text(page: str) -> tuple[str, str]:

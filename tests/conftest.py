@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 from deployments.environment import environment
-from tasks import embedded, ollama_runtime
+from tasks import addresses, embedded, ollama_runtime
 from tasks.gguf_files import built_in
 from tasks.models import runtime
+from tests.hostile import Web
 from thirdshift.settings import settings
 
 
@@ -96,6 +97,30 @@ def ollama(
     for name in ("small", "large"):
         chosen.publish(name, built_in())
     return chosen
+
+
+@pytest.fixture
+def site(override: Callable[..., None]) -> Iterator[Web]:
+    """Serve a site of the owner's own, hostile paths included."""
+    with Web() as site:
+        override(WEB__ALLOWED_HOSTS=f'["{site.host}"]')
+        yield site
+
+
+@pytest.fixture
+def outside(override: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    """Serve a site that passes for one on the internet, as http://outside.example:PORT."""
+    override(WEB__DELAY_SECONDS=0)
+    monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
+    real = addresses.resolve
+
+    def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"] if host.endswith(".example") else real(host, port)
+
+    monkeypatch.setattr(addresses, "resolve", resolve)
+    with Web() as site:
+        site.base = f"http://outside.example:{site.port}"
+        yield site
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,13 @@ ThirdShiftError
 ├── PortTaken              a port we need belongs to someone else
 ├── PrefectUnavailable     the Prefect server does not answer
 ├── NotCollected           the settings do not allow to keep this
+├── AddressRefused         a web address leads where none from outside may
+├── PageUnavailable        a web server gives no page: it says so, or it fails
+├── LimitExceeded          what the web sends is too large, or takes too long
 └── NotFound               the named thing (a deployment, a chunk) does not exist
 """
+
+from datetime import datetime
 
 
 class ThirdShiftError(Exception):
@@ -90,6 +95,36 @@ class PrefectUnavailable(ThirdShiftError):
 
 class NotCollected(ThirdShiftError):
     """The settings do not allow to keep this."""
+
+
+class AddressRefused(ThirdShiftError):
+    """A web address leads where none from outside may."""
+
+
+class PageUnavailable(ThirdShiftError):
+    """A web server gives no page: it says so, or it fails.
+
+    `status` is HTTP's, 0 where there was no answer; `retry_at` when to ask again, if that was
+    said or worked out; `passing` whether asking again may help at all.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        remedy: str = "",
+        *,
+        status: int = 0,
+        retry_at: datetime | None = None,
+        passing: bool = False,
+    ) -> None:
+        self.status = status
+        self.retry_at = retry_at
+        self.passing = passing
+        super().__init__(what, remedy)
+
+
+class LimitExceeded(ThirdShiftError):
+    """What the web sends is too large, or takes too long."""
 
 
 class NotFound(ThirdShiftError):

@@ -69,3 +69,26 @@ class Learning(Section):
     keep_turns_days: float = Field(
         30, ge=0, description="Questions and answers stay this long for verdicts; 0 keeps none."
     )
+
+
+class Web(Section):
+    """How pages and feeds are fetched."""
+
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description='Hosts of yours that may be private, e.g. ["127.0.0.1:8080", "nas.local"].',
+    )
+    user_agent: str = Field(
+        "ThirdShift/0.1 (one person's private reader)",
+        min_length=1,
+        description="How we name ourselves to servers; an address to reach you is good manners.",
+    )
+    delay_seconds: float = Field(
+        1,
+        ge=0,
+        le=60,
+        description="Time between two visits to a host; robots.txt may ask for more.",
+    )
+    patience_seconds: float = Field(
+        30, ge=0, le=600, description="A host that asks for a longer pause is left for later."
+    )

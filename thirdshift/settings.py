@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from thirdshift.errors import SettingsInvalid
-from thirdshift.sections import Energy, Learning, Ports, Runner, Section, Store
+from thirdshift.sections import Energy, Learning, Ports, Runner, Section, Store, Web
 
 # What no one means to keep in memory, and what must not be there: keys and passwords.
 _IGNORED = (".git", "node_modules", ".venv", "__pycache__", ".DS_Store", ".ssh", ".gnupg", ".env")
@@ -108,6 +108,7 @@ class Settings(BaseSettings):
     runner: Runner = Field(default_factory=Runner)
     energy: Energy = Field(default_factory=Energy)
     learning: Learning = Field(default_factory=Learning)
+    web: Web = Field(default_factory=Web)
 
     @field_validator("timezone")
     @classmethod
@@ -170,6 +171,11 @@ class Settings(BaseSettings):
     def run_path(self) -> Path:
         """Locks, process ids and the supervisor's configuration."""
         return self.home / "run"
+
+    @property
+    def web_path(self) -> Path:
+        """Pages that were fetched, and when each host may be asked again."""
+        return self.home / "web"
 
     @property
     def checkpoints_path(self) -> Path:
