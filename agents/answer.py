@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from tasks.language import is_japanese, sentences, terms
 from tasks.memory import cosines, recall, similarities
 from tasks.models import ModelRuntime, runtime, structured
+from tasks.turns import keep_turn
 from thirdshift.errors import ThirdShiftError
 from thirdshift.records import Answer, Hit
 from thirdshift.settings import settings
@@ -68,7 +69,18 @@ class _Found:
 
 
 def ask(question: str, k: int = 5, models: ModelRuntime | None = None) -> Answer:
-    """Answer from what memory holds, citing it; refuse where memory holds nothing relevant."""
+    """Answer from what memory holds, citing it; refuse where memory holds nothing relevant.
+
+    The turn is kept, so that the owner can say what they think of it.
+    """
+    answer = _answer(question, k, models)
+    words = (question, answer.answer, [hit.chunk_id for hit in answer.sources])
+    model = (models or runtime()).model("sentinel") if answer.tier == "sentinel" else ""
+    identity = keep_turn(*words, tier=answer.tier, model=model)
+    return answer.model_copy(update={"id": identity})
+
+
+def _answer(question: str, k: int, models: ModelRuntime | None) -> Answer:
     began = time.perf_counter()
     found = _ranked(question, recall(question, k))
     hits = [one.hit for one in found]

@@ -2,16 +2,16 @@
 
 import json
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from deployments.console import err, grid, out, print_hits, print_json, waiting
+from deployments import examples_command, feedback_command
+from deployments.console import err, grid, out, print_json, waiting
+from deployments.memory_command import ask, forget, ingest, reindex, search
 from thirdshift.errors import ThirdShiftError
-from thirdshift.records import Reading
 from thirdshift.settings import settings, template
 
 app = typer.Typer(
@@ -20,8 +20,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A private AI that works the third shift and reports in the morning.",
 )
+app.add_typer(feedback_command.app, name="feedback")
+app.add_typer(examples_command.app, name="examples")
+for _command in (ingest, search, ask, forget, reindex, feedback_command.prefer):
+    app.command()(_command)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Count = Annotated[int, typer.Option("-k", min=1, max=200, help="How many to return.")]
 
 
 @app.command()
@@ -157,55 +160,6 @@ def gate(deployment: str, as_json: Json = False) -> None:
 
 
 @app.command()
-def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders, read recursively.")],
-    as_json: Json = False,
-) -> None:
-    """Read files and folders into memory."""
-    from tasks.intake import ingest as take_in
-
-    with waiting("Reading") as report:
-        counts: Counter[str] = Counter()
-
-        def show(reading: Reading) -> None:
-            counts[reading.result] += 1
-            report(", ".join(f"{n} {name}" for name, n in counts.items()))
-
-        readings = take_in(paths, progress=show)
-    if as_json:
-        return print_json([reading.model_dump(mode="json") for reading in readings])
-    for reading in readings:
-        if reading.result == "rejected":
-            err.print(f"left out  {reading.path}: {reading.reason}", markup=False, soft_wrap=True)
-    out.print(", ".join(f"{n} {name}" for name, n in counts.items()) or "No files found.")
-
-
-@app.command()
-def search(query: str, k: Count = 5, as_json: Json = False) -> None:
-    """Find passages by meaning and by words."""
-    from tasks.memory import recall
-
-    hits = recall(query, k)
-    if as_json:
-        return print_json([hit.model_dump() for hit in hits])
-    if not hits:
-        out.print("Memory is empty: `thirdshift ingest PATH` fills it.")
-    print_hits(hits, chars=300)
-
-
-@app.command()
-def ask(question: str, k: Count = 5, as_json: Json = False) -> None:
-    """Answer from memory, with sources; say so where memory has none."""
-    from agents.answer import ask as answer_from_memory
-
-    answer = answer_from_memory(question, k)
-    if as_json:
-        return print_json(answer.model_dump())
-    out.print(answer.answer, markup=False)
-    print_hits(answer.sources, chars=0)
-
-
-@app.command()
 def run(
     deployment: str,
     parameters: Annotated[
@@ -219,16 +173,6 @@ def run(
         state = run_deployment(deployment, _parameters(parameters or []), report)
     out.print(f"{deployment}: {state.name}. {state.message or ''}", markup=False)
     raise typer.Exit(int(not state.is_completed()))
-
-
-@app.command()
-def reindex() -> None:
-    """Make all vectors anew with the embedding model of the settings."""
-    from tasks.memory import reindex as embed_again
-
-    with waiting("Embedding"):
-        total = embed_again()
-    out.print(f"{total} chunks have new vectors.")
 
 
 @app.command()

@@ -145,6 +145,10 @@ class EmbeddedRuntime:
         """The base model's name."""
         return gguf_files.base_file().stem
 
+    def model(self, tier: Tier) -> str:
+        """Return the base model's name, which serves both tiers."""
+        return self.base
+
     def chat(
         self,
         tier: Tier = "sentinel",

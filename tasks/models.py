@@ -41,6 +41,10 @@ class ModelRuntime(Protocol):
 
     name: str
 
+    def model(self, tier: Tier) -> str:
+        """Return the name of the tier's model."""
+        ...
+
     def chat(
         self,
         tier: Tier = "sentinel",

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from tasks.store import quoted, store
+from tasks.turns import purge_turns
 from thirdshift.records import now
 from thirdshift.settings import settings
 
@@ -10,9 +11,11 @@ from thirdshift.settings import settings
 def purge() -> int:
     """Remove what was deleted long ago and chunks without a document; return how many chunks.
 
+    Turns that are older than the settings keep them go too.
     A chunk stands without its document for a moment while a file is being read, so only those
     older than a day count as left behind by an interrupted reading.
     """
+    purge_turns()
     before = store().count("chunks")
     limit = now() - timedelta(days=settings().store.keep_deleted_days)
     where = f"status = 'deleted' AND modified_at < timestamp '{limit.isoformat()}'"

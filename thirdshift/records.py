@@ -106,12 +106,16 @@ class Hit(Record):
 
 
 class Answer(Record):
-    """What `ask` says. `tier` is who wrote it: a model's tier, `quote`, or `none` (refused)."""
+    """What `ask` says. `tier` is who wrote it: a model's tier, `quote`, or `none` (refused).
+
+    `id` is the turn's, to give a verdict on; empty where no turns are kept.
+    """
 
     answer: str
     sources: list[Hit]
     tier: str
     timings_ms: dict[str, float]
+    id: str = ""
 
 
 class Reading(Record):

@@ -57,7 +57,7 @@ def test_ingest_search_and_ask_speak_the_contract(papers: Path, engine: ModelRun
     assert hit["text"] == (papers / "log.txt").read_text()[slice(*hit["span"])]
 
     answer = _json("ask", "When was the roaster serviced?")
-    assert set(answer) == {"answer", "sources", "tier", "timings_ms"}
+    assert set(answer) == {"answer", "sources", "tier", "timings_ms", "id"}
     assert answer["sources"] == [hit]
     assert "March" in answer["answer"]
 

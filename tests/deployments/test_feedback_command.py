@@ -1,0 +1,96 @@
+"""Teaching by the command: verdicts, preferences, the list of what was taught, forgetting."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from deployments.cli import app
+from tasks import memory
+from tasks.models import ModelRuntime
+from thirdshift.errors import NotCollected, NotFound
+
+NOTE = "The roaster was serviced in March, by Mr Okabe."
+
+
+def _invoke(*words: str, given: str | None = None) -> Any:
+    return CliRunner().invoke(app, list(words), input=given, catch_exceptions=False)
+
+
+def _json(*words: str) -> Any:
+    return json.loads(_invoke(*words, "--json").stdout)
+
+
+@pytest.fixture
+def asked(engine: ModelRuntime) -> str:
+    memory.remember([NOTE])
+    return str(_json("ask", "When was the roaster serviced?")["id"])
+
+
+def test_a_verdict_binds_question_answer_and_sources(asked: str) -> None:
+    _invoke("feedback", "bad")
+    _invoke("feedback", "correct", "In May.", asked[:8])
+
+    (row,) = _json("examples", "list", "--kind", "feedback")["feedback"]
+    assert (row["turn_id"], row["verdict"], row["correction"]) == (asked, "correct", "In May.")
+    assert row["chunk_ids"] == [memory.recall(NOTE, 1)[0].chunk_id]
+    assert "March" in row["answer"]
+
+
+def test_what_was_taught_is_listed_shown_and_deleted(asked: str) -> None:
+    _invoke("feedback", "correct", "In [May].")
+    listed = _invoke("examples", "list").stdout
+    identity = _json("examples", "list")["examples"][0]["id"]
+
+    assert "correct" in listed
+    assert "In [May]." in listed
+    assert "In [May]." in _invoke("examples", "show", identity[:8]).stdout
+    assert "examples" in _invoke("examples", "delete", identity[:8]).stdout
+    assert _json("examples", "list")["examples"] == []
+    with pytest.raises(NotFound):
+        _invoke("examples", "show", identity)
+
+
+def test_a_choice_between_two_answers_of_the_model_is_kept(
+    engine: ModelRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.candidates._MOST", 16)
+    asked = _invoke("prefer", "Name a fruit.", given="b\n")
+
+    (row,) = _json("examples", "list")["preferences"]
+    shown = asked.stdout.replace("\n", "")
+    assert row["model"] == engine.model("sentinel")
+    assert shown.index(row["rejected"][:10]) < shown.index(row["chosen"][:10])
+
+
+def test_neither_of_two_answers_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.candidates.candidates", lambda _: ("One.", "Two."))
+
+    assert _invoke("prefer", "Name a number.", given="neither\n").exit_code == 0
+    assert _json("examples", "list")["preferences"] == []
+
+
+def test_both_answers_may_be_given() -> None:
+    _invoke("prefer", "Greet.", "--chosen", "Good morning.", "--rejected", "Yo.")
+
+    assert _json("examples", "list")["preferences"][0]["chosen"] == "Good morning."
+    assert _invoke("prefer", "Greet.", "--chosen", "Good morning.").exit_code == 2
+
+
+def test_without_consent_no_model_is_even_asked(override: Callable[..., None]) -> None:
+    override(LEARNING__COLLECT_PREFERENCES="false", MODELS__RUNTIME="ollama")
+
+    with pytest.raises(NotCollected, match="collect_preferences"):
+        _invoke("prefer", "Name a fruit.")
+
+
+def test_what_is_recalled_can_be_forgotten_by_its_id() -> None:
+    memory.remember([NOTE])
+    (hit,) = _json("search", "roaster")
+
+    assert "1 chunks" in _invoke("forget", hit["chunk_id"]).stdout
+    assert _json("search", "roaster") == []
+    with pytest.raises(NotFound, match="search --json"):
+        _invoke("forget", hit["chunk_id"])
