@@ -1,8 +1,8 @@
 """Carries out what `tasks.schedule` decides on the scheduled runs of each poll.
 
-The order is: cancel, tell the ledger, create, note. Whatever breaks off in between is decided
-again at the next poll, and each of these can be done twice. So a run starts only once it is
-noted that it does, and nothing is dropped without a word.
+The order is: note what is meant, cancel, tell the ledger, create, note what is done. Whatever
+breaks off in between is decided again at the next poll, and each of these can be done twice. So
+a run starts only once it is noted that it does, and nothing is dropped without a word.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from deployments.catalogue import Deployment
-from tasks.schedule import Due, Mark, Policy, Skip, Verdict, judge, passed_over
+from tasks.schedule import Due, Mark, Policy, Skip, Verdict, intending, judge, passed_over
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class CatchUp:
         self, deployment: UUID, policy: Policy, verdict: Verdict, now: datetime
     ) -> tuple[str, ...]:
         mark = verdict.mark
+        self._note(policy.name, intending(self._marks.get(policy.name), verdict, now))
         for run, reason in verdict.cancel.items():
             await self._doors.cancel(run, reason)
         if (verdict.create or verdict.skips) and not await self._doors.active(deployment):
@@ -120,9 +121,12 @@ class CatchUp:
                 await self._doors.tell(policy, skip)
             if verdict.create:
                 await self._doors.create(deployment, verdict.create)
-        if mark != self._marks.get(policy.name):
-            self._marks[policy.name] = mark
+        self._note(policy.name, mark)
         return verdict.start
+
+    def _note(self, name: str, mark: Mark) -> None:
+        if mark != self._marks.get(name):
+            self._marks[name] = mark
 
     def _complain(self, name: str, what: str) -> None:
         if self._complained.get(name) != what:  # a poll comes each second

@@ -1,9 +1,7 @@
 """Which scheduled runs start, and which are dropped and why: decisions alone, the clock is given.
 
-An *occurrence* is a moment the cron expression names in the owner's zone, told by cronsim as
-Debian's cron does: what falls into the hour that daylight saving skips comes once, right after
-it; what names a time of the hour that is repeated comes once, the first time. Prefect counts
-otherwise there, so each of its runs is laid to the occurrence it was meant for.
+An *occurrence* is a moment the cron expression names in the owner's zone, see
+`tasks.occurrences`.
 
 Sleep, a reboot, a server that was down, a clock set forward and a flight to the east all look
 alike: occurrences lie behind us of which nothing is known. `judge` starts the newest of them or
@@ -11,23 +9,19 @@ none. What was decided is in a `Mark`, which its caller keeps.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from tasks.occurrences import between, fixed, meant, wall
 from thirdshift.records import Record
 
 TOLERANCE = timedelta(minutes=2)  # still on time: a poll, or a restart of server and runner
 PATIENCE = timedelta(seconds=30)  # what Prefect gets to make its own run of an occurrence
 REMEMBERED = timedelta(days=2)  # how far a clock may go back without a run starting again
 LEAST = 32  # so many of the last starts are remembered however old
-MANY = 3000  # occurrences; of more, only those of the last WINDOW are told
-WINDOW = timedelta(days=35)
-SHIFT = timedelta(minutes=90)  # daylight saving moves no clock further
-
-Minute = "%Y-%m-%d %H:%M"
 
 
 class Policy(Record):
@@ -55,12 +49,21 @@ class Started(Record):
     run: str = ""  # empty where we made the run
 
 
+class Intent(Record):
+    """An occurrence that is to start, noted before the run is made: a fault may come between."""
+
+    at: datetime
+    decided: datetime
+
+
 class Mark(Record):
     """What is decided: everything up to `until`, and what was started."""
 
     cron: str
     until: datetime
     started: tuple[Started, ...] = ()
+    zone: str = ""  # by whose clock it was decided
+    intent: Intent | None = None
 
 
 class Skip(Record):
@@ -89,22 +92,33 @@ def judge(
 
     `due` are Prefect's own runs of the schedule; runs of other origin never come here.
     """
-    mark = _in_force(policy, mark, now)
+    given = _in_force(policy, mark, now)
+    mark = given.model_copy(update={"zone": zone.key})
     taken = {one.run for one in mark.started}
     begun = tuple(run.id for run in due if run.id in taken)  # the runner had no room for it yet
-    fresh = _by_occurrence(policy, (run for run in due if run.id not in taken), zone)
-    behind = {at for at in fresh if at <= now} | set(_between(policy.cron, mark.until, now, zone))
-    if not behind:
-        return Verdict(mark=mark, start=begun)
-    newest = max(behind)
-    if newest not in fresh and now - newest < PATIENCE:
-        return Verdict(mark=mark, start=begun)
-    return _decide(policy, mark, begun, fresh, sorted(behind), now, zone)
+    foreign = _foreign(policy.cron, given.zone, [run for run in due if run.id not in taken], zone)
+    fresh = _by_occurrence(
+        policy, (run for run in due if run.id not in taken and run.id not in foreign), zone
+    )
+    behind = {at for at in fresh if at <= now} | set(between(policy.cron, mark.until, now, zone))
+    newest = max(behind, default=now)
+    if not behind or (newest not in fresh and now - newest < PATIENCE):
+        return Verdict(mark=mark, start=begun, cancel=foreign)
+    verdict = _decide(policy, mark, begun, fresh, sorted(behind), now, zone)
+    return verdict.model_copy(update={"cancel": foreign | verdict.cancel})
 
 
 def passed_over(mark: Mark, now: datetime) -> Mark:
     """Return the mark of a deployment whose owner paused it: what came meanwhile is not missed."""
     return mark.model_copy(update={"until": now})
+
+
+def intending(mark: Mark | None, verdict: Verdict, now: datetime) -> Mark:
+    """Return the mark to keep before a verdict is carried out; its run is only meant as yet."""
+    base = mark or Mark(cron=verdict.mark.cron, until=now)
+    if verdict.create is None or (base.intent and base.intent.at == verdict.create):
+        return base
+    return base.model_copy(update={"intent": Intent(at=verdict.create, decided=now)})
 
 
 def _in_force(policy: Policy, mark: Mark | None, now: datetime) -> Mark:
@@ -127,7 +141,7 @@ def _decide(
 ) -> Verdict:
     ran = _ran_already(policy.cron, behind, mark, now, zone)
     missed = [at for at in behind if at not in ran]
-    chosen = missed[-1] if missed and _in_time(policy, now - missed[-1]) else None
+    chosen = missed[-1] if missed and _may_start(policy, mark, missed[-1], now) else None
     why = ran | {at: _reason(policy, at, chosen, now, zone) for at in missed if at != chosen}
     run, *twins = (fresh.get(chosen) if chosen else None) or [""]
     cancel = {run: why[at] for at in why for run in fresh.get(at, [])}
@@ -149,13 +163,21 @@ def _ran_already(
     last = max((one.at for one in mark.started if one.at <= now), default=None)
     told = {}
     for at in behind:
-        same = elsewhere.get(_wall(at, zone)) if _fixed(cron) else None
+        same = elsewhere.get(wall(at, zone)) if fixed(cron) else None
         if at in by_moment or (last and at < last):
             one = by_moment.get(at) or by_moment[last or at]
             told[at] = f"Late duplicate of the run due {one.wall}, {one.zone}."
         elif same:
             told[at] = f"The run of {same.wall} has been, by the clock of {same.zone}."
     return told
+
+
+def _may_start(policy: Policy, mark: Mark, at: datetime, now: datetime) -> bool:
+    """Tell whether an occurrence is in time, or was when a fault broke off its start just now."""
+    intent = mark.intent
+    if intent and intent.at == at and timedelta(0) <= now - intent.decided <= TOLERANCE:
+        return True
+    return _in_time(policy, now - at)
 
 
 def _in_time(policy: Policy, lateness: timedelta) -> bool:
@@ -170,7 +192,7 @@ def _reason(
     if policy.catch_up == "skip":
         return f"Missed: {_long(now - at)} late, and {policy.name} skips what it missed."
     if chosen:
-        return f"Late duplicate of the run due {_wall(chosen, zone)}."
+        return f"Late duplicate of the run due {wall(chosen, zone)}."
     allowed = policy.max_lateness or TOLERANCE
     return f"Missed: {_long(now - at)} late; {policy.name} allows {_long(allowed)}."
 
@@ -178,11 +200,11 @@ def _reason(
 def _marked(mark: Mark, chosen: datetime | None, run: str, until: datetime, zone: ZoneInfo) -> Mark:
     started = list(mark.started)
     if chosen:
-        started.append(Started(at=chosen, wall=_wall(chosen, zone), zone=zone.key, run=run))
+        started.append(Started(at=chosen, wall=wall(chosen, zone), zone=zone.key, run=run))
         started.sort(key=lambda one: one.at)
     old = [one for one in started[:-LEAST] if started[-1].at - one.at > REMEMBERED]
     kept = tuple(started[len(old) :])
-    return Mark(cron=mark.cron, until=max(mark.until, until), started=kept)
+    return Mark(cron=mark.cron, until=max(mark.until, until), started=kept, zone=zone.key)
 
 
 def _skips(why: dict[datetime, str], ran: set[datetime]) -> tuple[Skip, ...]:
@@ -197,57 +219,27 @@ def _skips(why: dict[datetime, str], ran: set[datetime]) -> tuple[Skip, ...]:
     )
 
 
+def _foreign(cron: str, before: str, runs: Iterable[Due], zone: ZoneInfo) -> dict[str, str]:
+    """Return runs made by the clock of the zone we came from, which name no time of this one."""
+    if before in ("", zone.key):
+        return {}
+    reason = f"Made by the clock of {before}; the schedule now goes by that of {zone.key}."
+    second = timedelta(seconds=1)
+    return {
+        run.id: reason
+        for run in runs
+        if between(cron, run.at - second, run.at, ZoneInfo(before))
+        and not between(cron, run.at - second, run.at, zone)
+    }
+
+
 def _by_occurrence(
     policy: Policy, runs: Iterable[Due], zone: ZoneInfo
 ) -> dict[datetime, list[str]]:
     found: dict[datetime, list[str]] = {}
     for run in sorted(runs, key=lambda run: (run.at, run.id)):
-        found.setdefault(_meant(policy.cron, run.at, zone), []).append(run.id)
+        found.setdefault(meant(policy.cron, run.at, zone), []).append(run.id)
     return found
-
-
-def _meant(cron: str, at: datetime, zone: ZoneInfo) -> datetime:
-    """Return the occurrence a run of Prefect's is for: near a change of the clock, the nearest.
-
-    Prefect starts an hour early what daylight saving would skip. Elsewhere a time that is none
-    of ours is one the owner gave in Prefect's pages, and stands for itself.
-    """
-    near = _between(cron, at - SHIFT, at + SHIFT, zone)
-    if at in near or not near or not _clock_changes(at, zone):
-        return at
-    return min(near, key=lambda one: abs(one - at))
-
-
-def _clock_changes(at: datetime, zone: ZoneInfo) -> bool:
-    before, after = (at + hours * timedelta(hours=1) for hours in (-3, 3))
-    return before.astimezone(zone).utcoffset() != after.astimezone(zone).utcoffset()
-
-
-def _between(cron: str, after: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Return the occurrences in (after, until], in UTC; of very many those of the last weeks."""
-    from cronsim import CronSim
-
-    found: list[datetime] = []
-    # From an hour before: cronsim goes by the wall, and its hour may come twice.
-    for moment in CronSim(cron, (after - timedelta(hours=3)).astimezone(zone)):
-        at = moment.astimezone(UTC)
-        if at > until:
-            break
-        if at > after and at not in found[-1:]:
-            found.append(at)
-        if len(found) > MANY and after < until - WINDOW:
-            return _between(cron, until - WINDOW, until, zone)
-    return found
-
-
-def _fixed(cron: str) -> bool:
-    """Tell whether the expression names times of the day rather than an interval."""
-    minute, hour = cron.split()[:2]
-    return not minute.startswith("*") and not hour.startswith("*")
-
-
-def _wall(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).strftime(Minute)
 
 
 def _long(time: timedelta) -> str:

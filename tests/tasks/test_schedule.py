@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.schedule import PATIENCE, TOLERANCE, Due, Mark, Policy, Verdict, judge, passed_over
+from tasks.schedule import (
+    PATIENCE,
+    TOLERANCE,
+    Due,
+    Mark,
+    Policy,
+    Verdict,
+    intending,
+    judge,
+    passed_over,
+)
 
 BERLIN, TOKYO = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -155,6 +165,27 @@ def test_a_flight_west_does_not_repeat_the_day() -> None:
 
     assert verdict.create is None
     assert "by the clock of Europe/Berlin" in verdict.skips[0].reason
+
+
+def test_a_run_made_by_the_clock_we_left_does_not_start_by_the_one_we_came_to() -> None:
+    due = [Due(id="berlin", at=at("03-10T02:00"))]
+    mark = judge(ONCE, since("03-09T12:00"), [], at("03-09T22:00"), BERLIN).mark
+
+    verdict = judge(ONCE, mark, due, at("03-10T02:10"), NEW_YORK)
+
+    assert verdict.start == () and verdict.create is None
+    assert "the clock of Europe/Berlin" in verdict.cancel["berlin"]
+
+
+def test_a_start_that_a_fault_broke_off_is_not_called_late() -> None:
+    mark, just = since("03-10T00:00", SKIP), at("03-10T02:00") + TOLERANCE
+    meant = intending(mark, judge(SKIP, mark, [], just, BERLIN), just)
+
+    again = judge(SKIP, meant, [], just + timedelta(seconds=30), BERLIN)
+    much_later = judge(SKIP, meant, [], just + timedelta(hours=1), BERLIN)
+
+    assert again.create == at("03-10T02:00") and again.skips == ()
+    assert much_later.create is None and "Missed" in much_later.skips[0].reason
 
 
 def test_a_flight_east_over_the_time_runs_it_once() -> None:
