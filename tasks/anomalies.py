@@ -2,34 +2,84 @@
 
 from __future__ import annotations
 
-import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tasks.shifts import breaks, deseasonalised
+from tasks.noise import autoregression, spread, surprises, tail
+from tasks.seasonality import deseasonalised, periods, smooth
 from tasks.timeseries import Evenly, Flags, Vector, evenly
 from thirdshift.findings import Finding, Quantity
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_FEWEST = 12
+_ALPHA = 0.01  # chance of any false anomaly in a series of noise
+_ROUNDS = 5
+
+
+class Judged(NamedTuple):
+    """Each slot's deviation from what was expected, its z and the chance of one so large."""
+
+    deviation: Vector
+    z: Vector
+    p: Vector
+    outlying: Flags
+
 
 def find_anomalies(series: pd.Series, unit: str = "") -> list[Finding]:
-    """Return the anomalies of a series in their order; `score` is a robust z.
+    """Return the anomalies of a series in their order; `score` is -log10 of the p value.
 
     Values: `observed` (the most surprising value of the stretch), `expected`, `deviation`.
     """
     even = evenly(series)
-    if even.present.sum() < 8:
+    if even.present.sum() < _FEWEST or not np.ptp(even.values):
         return []
-    values = deseasonalised(even)
-    z = _scores(values)
-    threshold = _threshold(int(even.present.sum()))
-    return [
-        _finding(series, even, z, values, stretch, unit)
-        for stretch in stretches(even.present & (np.abs(z) > threshold))
-    ]
+    judged = judge(even.values, even.present, periods(even))
+    return [_finding(series, even, judged, at, unit) for at in stretches(judged.outlying)]
+
+
+def judge(values: Vector, present: Flags, lengths: list[int]) -> Judged:
+    """Hold each value against its season, its surroundings and its neighbours."""
+    rest = deseasonalised(values, present, lengths)
+    rest = rest - smooth(rest, max(lengths, default=1))
+    return _whitened(rest, present)
+
+
+def _whitened(rest: Vector, present: Flags) -> Judged:
+    """Judge a series without season and level; outliers found are taken out, and again."""
+    clean, outlying = np.where(present, rest, 0.0), np.zeros(rest.size, dtype=bool)
+    filter_ = autoregression(clean)
+    for _ in range(_ROUNDS):
+        found = surprises(clean, filter_)
+        deviation = found + (rest - clean)
+        scale = spread(found[present & ~outlying]) or spread(found[present])
+        if not scale:
+            return _unmoved(rest, present)
+        z = deviation / scale
+        law = tail(z[present], _ALPHA)
+        fresh = present & (np.abs(z) >= law.limit) & ~outlying & _tops(np.abs(z))
+        if not fresh.any():
+            break
+        outlying |= fresh
+        clean[fresh] -= found[fresh]
+        filter_ = autoregression(clean)
+    return Judged(deviation, z, law.chance(z), present & (np.abs(z) >= law.limit))
+
+
+def _tops(size: Vector) -> Flags:
+    """Tell which are larger than both neighbours: what an outlier does to them is no outlier."""
+    padded = np.concatenate(([-np.inf], size, [-np.inf]))
+    return np.asarray((size >= padded[:-2]) & (size >= padded[2:]))
+
+
+def _unmoved(rest: Vector, present: Flags) -> Judged:
+    """Judge a series that hardly ever moves: the few moves are what is surprising."""
+    moved = present & (np.abs(rest) > 1e-9)
+    few = 0 < moved.sum() <= max(1, 0.005 * present.sum())
+    p = np.where(moved, 1e-12 if few else 1.0, 1.0)
+    return Judged(rest, np.where(moved, np.sign(rest) * 7.0, 0.0), p, moved & few)
 
 
 def stretches(flags: Flags) -> list[tuple[int, int]]:
@@ -38,45 +88,26 @@ def stretches(flags: Flags) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _scores(values: Vector) -> Vector:
-    level = np.zeros_like(values)
-    at = [0, *breaks(values), values.size]
-    for a, b in itertools.pairwise(at):
-        level[a:b] = np.median(values[a:b])
-    rest = values - level
-    spread = float(np.median(np.abs(rest))) / 0.6745
-    return rest / spread if spread else np.where(rest == 0, 0.0, np.sign(rest) * 1e3)
-
-
-def _threshold(n: int) -> float:
-    from scipy import stats
-
-    return float(stats.norm.isf(0.005 / n))
-
-
 def _finding(
-    series: pd.Series, even: Evenly, z: Vector, values: Vector, at: tuple[int, int], unit: str
+    series: pd.Series, even: Evenly, judged: Judged, at: tuple[int, int], unit: str
 ) -> Finding:
-    from scipy import stats
-
-    peak = at[0] + int(np.argmax(np.abs(z[at[0] : at[1] + 1])))
+    peak = at[0] + int(np.argmin(judged.p[at[0] : at[1] + 1]))
     observed = even.original(float(even.values[peak]))
-    spread = values[peak] / z[peak] if z[peak] else 0.0
-    deviation = float(z[peak] * abs(spread) * even.scale)
-    score = float(abs(z[peak]))
+    deviation = float(judged.deviation[peak] * even.scale)
+    p_value = float(np.clip(judged.p[peak], 1e-300, 1.0))
     return Finding(
         kind="anomaly",
         measure=str(series.name or "value"),
         start=even.labels[at[0]],
         end=even.labels[at[1]],
-        score=score,
-        direction="up" if z[peak] > 0 else "down",
+        score=float(-np.log10(p_value)),
+        direction="up" if deviation > 0 else "down",
         values=(
             Quantity(name="observed", value=observed, unit=unit),
             Quantity(name="expected", value=observed - deviation, unit=unit),
             Quantity(name="deviation", value=deviation, unit=unit),
         ),
         unit=unit,
-        method="robust z of the residual",
-        p_value=min(1.0, float(2 * stats.norm.sf(score))),
+        method="additive outlier in autoregressive noise around season and level",
+        p_value=p_value,
     )

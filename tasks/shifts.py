@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.seasonality import periods
+from tasks.levels import breaks
+from tasks.noise import autoregression, spread
+from tasks.seasonality import deseasonalised, periods
 from tasks.timeseries import Evenly, Vector, evenly
 from thirdshift.findings import Finding, Quantity
 
@@ -18,57 +21,29 @@ def find_shifts(series: pd.Series, unit: str = "") -> list[Finding]:
     """Return the level shifts of a series in their order.
 
     `start` is the first label at the new level, `end` the last label before the next shift.
-    Values: `change`, `before`, `after` (medians of both levels) and `change_percent`.
+    Values: `change`, `before`, `after` (medians of both levels) and `change_percent`; the
+    score is the change in robust standard deviations of the noise.
     """
     even = evenly(series)
-    values = deseasonalised(even)
-    at = [0, *breaks(values), values.size]
-    return [_finding(series, even, values, at[i - 1 : i + 2], unit) for i in range(1, len(at) - 1)]
+    values = deseasonalised(even.values, even.present, periods(even))
+    edges = [0, *breaks(values), values.size]
+    levels = [values[a:b] for a, b in pairwise(edges)]
+    rest = np.concatenate([level - np.median(level) for level in levels]) if values.size else values
+    return [
+        _finding(series, even, (edges[i], edges[i + 1]), levels[i - 1 : i + 1], rest, unit)
+        for i in range(1, len(levels))
+    ]
 
 
-def deseasonalised(even: Evenly) -> Vector:
-    """Return the values without their seasons."""
-    from statsmodels.tsa.seasonal import STL
-
-    values = even.values
-    for period in periods(even):
-        values = values - STL(values, period=period, robust=True).fit().seasonal
-    return values
-
-
-def breaks(values: Vector) -> list[int]:
-    """Return the slots at which a new level begins."""
-    import ruptures
-
-    noise = _noise(values)
-    if values.size < 10 or not noise:
-        return []
-    clipped = values / noise
-    search = ruptures.KernelCPD(kernel="linear", min_size=5).fit(clipped.reshape(-1, 1))
-    penalty = 4 * np.log(values.size) * _inflation(values)
-    found = search.predict(pen=penalty)[:-1]
-    return [int(at) for at in found]
-
-
-def _noise(values: Vector) -> float:
-    steps = np.abs(np.diff(values))
-    return float(np.median(steps) / (0.6745 * np.sqrt(2))) if steps.size else 0.0
-
-
-def _inflation(values: Vector) -> float:
-    rest = np.diff(values)
-    if rest.size < 4 or not np.ptp(rest):
-        return 1.0
-    phi = 1 + 2 * float(np.corrcoef(rest[1:], rest[:-1])[0, 1])
-    phi = float(np.clip(phi, 0.0, 0.95))
-    return (1 + phi) / (1 - phi)
-
-
-def _finding(series: pd.Series, even: Evenly, values: Vector, at: list[int], unit: str) -> Finding:
-    from scipy import stats
-
-    left, right = values[at[0] : at[1]], values[at[1] : at[2]]
-    before, after = (even.original(float(np.median(side))) for side in (left, right))
+def _finding(
+    series: pd.Series,
+    even: Evenly,
+    at: tuple[int, int],
+    levels: list[Vector],
+    rest: Vector,
+    unit: str,
+) -> Finding:
+    before, after = (even.original(float(np.median(level))) for level in levels)
     change = after - before
     quantities = [
         Quantity(name="change", value=change, unit=unit),
@@ -78,16 +53,32 @@ def _finding(series: pd.Series, even: Evenly, values: Vector, at: list[int], uni
     if before:
         percent = 100 * change / abs(before)
         quantities.append(Quantity(name="change_percent", value=percent, unit="%"))
-    test = stats.mannwhitneyu(left, right)
+    error = _error(rest, [level.size for level in levels]) * even.scale
+    noise = max(spread(rest) * even.scale, 1e-12 * abs(change))
     return Finding(
         kind="shift",
         measure=str(series.name or "value"),
-        start=even.labels[at[1]],
-        end=even.labels[at[2] - 1],
-        score=abs(change) / even.scale / (_noise(values) or 1.0),
+        start=even.labels[at[0]],
+        end=even.labels[at[1] - 1],
+        score=abs(change) / noise,
         direction="up" if change > 0 else "down",
         values=tuple(quantities),
         unit=unit,
-        method="penalised least squares (PELT)",
-        p_value=float(test.pvalue),
+        method="steps in autoregressive noise (PELT, then by the information they save)",
+        p_value=_p_value(change, error),
+        interval=(change - 1.96 * error, change + 1.96 * error),
     )
+
+
+def _error(rest: Vector, sizes: list[int]) -> float:
+    """Return the standard error of a difference of levels, with the noise's memory counted."""
+    filter_ = autoregression(rest)
+    innovations = spread(np.convolve(rest, filter_, mode="valid"))
+    long_run = innovations / max(abs(float(filter_.sum())), 0.05)
+    return float(long_run * np.sqrt(sum(1 / size for size in sizes)))
+
+
+def _p_value(change: float, error: float) -> float:
+    from scipy import stats
+
+    return float(2 * stats.norm.sf(abs(change) / error)) if error else 0.0
