@@ -7,12 +7,12 @@ from prefect import flow, task
 from prefect.artifacts import acreate_markdown_artifact
 
 from agents.brief import brief
-from tasks import report
+from tasks import digest, report
 from tasks.memory import remember
 from tasks.outcomes import accountable, history
 from tasks.runs import lost_runs
 from thirdshift.outcome import Outcome
-from thirdshift.records import Note, now
+from thirdshift.records import now
 
 write_brief = task(name="write the brief")(brief)
 write_report = task(name="write the report")(report.write)
@@ -27,8 +27,7 @@ async def shift_report(hours: float = 24) -> Outcome:
     shift = shift.model_copy(update={"brief": await asyncio.to_thread(write_brief, shift)})
     path = await asyncio.to_thread(write_report, shift)
     await acreate_markdown_artifact(report.artifact(shift), key="shift-report")
-    note = Note(text=report.markdown(shift, images={}), source=str(path), provenance="derived")
-    ids = await asyncio.to_thread(remember, [note])
+    ids = await asyncio.to_thread(remember, [digest.note(shift, report.latest())])
     return Outcome.checked(
         f"{len(shift.runs)} runs reported.",
         [str(path)],

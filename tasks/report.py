@@ -51,6 +51,7 @@ def write(shift: Shift) -> Path:
     """Write report.md, report.html and the charts into a folder; return the HTML's path.
 
     Files appear whole or not at all; a second report of the same minute replaces the first.
+    `latest` beside the folders leads to the newest.
     """
     folder = _folder(shift)
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,20 @@ def write(shift: Shift) -> Path:
     place(folder / "report.md", markdown(shift, {name: f"{name}.svg" for name in drawn}))
     text = markdown(shift, {name: data_uri(svg) for name, svg in drawn.items()})
     place(folder / "report.html", page(text, "Shift report"))
+    _point(latest().parent, folder)
     return folder / "report.html"
+
+
+def latest() -> Path:
+    """Return where the newest report can always be found."""
+    return settings().reports_path / "latest" / "report.html"
+
+
+def _point(link: Path, folder: Path) -> None:
+    part = link.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    part.symlink_to(folder.name)
+    part.replace(link)
 
 
 def _folder(shift: Shift) -> Path:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import yaml
 
 from agents import answer as agent
 from agents.answer import Draft, ask
-from tasks import memory
+from tasks import digest, memory, report
 from tasks.documents import read
 from tasks.intake import ingest
 from tasks.language import is_japanese
 from tasks.models import ModelRuntime
+from tasks.report import MemoryFigures, Shift
+from thirdshift.outcome import Outcome, Ran
 from thirdshift.records import Answer
 from thirdshift.settings import at_home
 
@@ -160,3 +163,32 @@ def test_what_is_off_the_topic_is_refused(answers: dict[str, Answer]) -> None:
     refused = [answers[item["question"]].tier == "none" for item in off]
 
     assert sum(refused) >= len(refused) - 1
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What did the night do?", "Last night"),
+        ("Did anything fail last night?", "nothing failed"),
+        ("Why did the training not run?", "owner was there"),
+        ("昨夜は何をしましたか。", "昨夜"),
+        ("学習はなぜ延期されましたか。", "延期"),
+    ],
+)
+def test_what_the_night_did_is_answered_from_its_report(
+    engine: ModelRuntime, question: str, said: str
+) -> None:
+    at = datetime(2026, 3, 1, 2, tzinfo=UTC)
+    put_off = Outcome(status="deferred", reason="idle: the owner was there.")
+    run = Ran(
+        id="a", flow="train_lora", run_name="train", started_at=at, seconds=1, outcome=put_off
+    )
+    figures = MemoryFigures(documents={}, chunks=0, megabytes=0)
+    shift = Shift(since=at, until=at, runs=[run], lost=[], memory=figures)
+    memory.remember([*NOTES, digest.note(shift, report.latest())])
+
+    answer = ask(question)
+
+    assert answer.tier == "quote"
+    assert answer.sources[0].document == str(report.latest())
+    assert said in answer.answer

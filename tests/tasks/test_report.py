@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from tasks.pages import page
-from tasks.report import MemoryFigures, Shift, markdown, write
+from tasks.report import MemoryFigures, Shift, latest, markdown, write
 from thirdshift.outcome import Outcome, OutcomeStatus, Ran
 from thirdshift.settings import settings
 
@@ -119,3 +119,11 @@ def test_a_page_of_ours_is_linked_and_the_link_works_from_the_report(home: Path)
 
     address = re.search(r'href="([^"]+)"', path.read_text())
     assert address and (path.parent / unquote(address[1])).resolve() == made.resolve()
+
+
+def test_the_newest_report_is_always_at_the_same_place() -> None:
+    write(_shift(_ran("ingest")))
+    later = _shift(_ran("maintain_store"))
+    path = write(later.model_copy(update={"until": later.until + timedelta(days=1)}))
+
+    assert latest().samefile(path)
