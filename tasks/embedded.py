@@ -20,6 +20,7 @@ import psutil
 from pydantic import BaseModel
 
 from tasks import gguf_files
+from tasks.gguf_layout import cache_bytes, header
 from tasks.models import LoadedModel, Tier, make_room, tls
 from thirdshift.errors import ModelMissing, PortTaken, RuntimeUnavailable
 from thirdshift.records import Record
@@ -101,7 +102,7 @@ def _taken(port: int) -> bool:
 
 def estimate(file: Path) -> int:
     """Return the bytes that a model will take: weights, caches of all slots, scratch."""
-    cache = gguf_files.cache_bytes(gguf_files.header(file), SLOTS * settings().models.context)
+    cache = cache_bytes(header(file), SLOTS * settings().models.context)
     return file.stat().st_size + cache + SCRATCH
 
 

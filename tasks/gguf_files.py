@@ -1,4 +1,4 @@
-"""GGUF files: where the embedded engine's models lie, what is in their header, how they come here.
+"""GGUF files: where the embedded engine's models lie, and how they come here.
 
 A model of ours has a name ("thirdshift-sentinel:v3"); `published.json` in the models folder maps
 names to files. A model of a hub is downloaded once, resumably.
@@ -11,21 +11,16 @@ import logging
 import os
 import re
 import shutil
-import struct
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import httpx
 from filelock import FileLock
 
+from tasks.gguf_layout import header
 from thirdshift.errors import ModelMissing, RuntimeUnavailable, SettingsInvalid
 from thirdshift.settings import settings
 
 CHUNK = 1 << 20  # bytes read or written at once
-MAGIC = b"GGUF"
-_FORMATS = dict(enumerate(("B", "b", "H", "h", "I", "i", "f", "?", "", "", "Q", "q", "d")))
-_STRING, _ARRAY = 8, 9
 
 log = logging.getLogger(__name__)
 
@@ -57,59 +52,6 @@ def _existing(file: Path) -> Path:
     return file
 
 
-def header(file: Path) -> dict[str, Any]:
-    """Return the header's keys up to the tokenizer's, which are large and come last.
-
-    The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Raises ModelMissing
-    where the file is not GGUF.
-    """
-    with file.open("rb") as stream:
-        if stream.read(4) != MAGIC:
-            raise ModelMissing(f"{file} is not a GGUF file.", "Name one in models.gguf.")
-        _version, _tensors, count = struct.unpack("<IQQ", stream.read(20))
-        try:
-            return dict(_keys(stream, count))
-        except (struct.error, KeyError, UnicodeDecodeError) as error:
-            raise ModelMissing(f"{file} is damaged.", "Remove it and fetch it again.") from error
-
-
-def _keys(stream: BinaryIO, count: int) -> Iterator[tuple[str, Any]]:
-    for _ in range(count):
-        name = _value(stream, _STRING)
-        if name.startswith("tokenizer."):
-            return
-        yield name, _value(stream, _one(stream, "I"))
-
-
-def _value(stream: BinaryIO, kind: int) -> Any:
-    if kind == _STRING:
-        return stream.read(_one(stream, "Q")).decode()
-    if kind == _ARRAY:
-        inner, length = _one(stream, "I"), _one(stream, "Q")
-        return [_value(stream, inner) for _ in range(length)]
-    return _one(stream, _FORMATS[kind])
-
-
-def _one(stream: BinaryIO, form: str) -> Any:
-    return struct.unpack(f"<{form}", stream.read(struct.calcsize(f"<{form}")))[0]
-
-
-def cache_bytes(info: Mapping[str, Any], tokens: int) -> int:
-    """Estimate the bytes of a 16-bit key-value cache for `tokens`, from a GGUF header's keys."""
-
-    def key(name: str, default: Any) -> Any:
-        value = info.get(f"{info.get('general.architecture')}.{name}")
-        return default if value is None else value
-
-    layers, heads = key("block_count", 0), key("attention.head_count", 1)
-    query_heads = max(heads) if isinstance(heads, list) else heads
-    width = key("embedding_length", 0) // max(query_heads, 1)
-    sizes = key("attention.key_length", width) + key("attention.value_length", width)
-    kept = key("attention.head_count_kv", query_heads)
-    total = sum(kept) if isinstance(kept, list) else kept * layers
-    return int(2 * tokens * total * sizes)
-
-
 def published(model: str) -> Path | None:
     """Return the file published under this name, or None."""
     entry = _registry().get(model)
@@ -121,7 +63,7 @@ def publish(model: str, gguf: Path) -> Path:
     header(_existing(gguf))
     folder = settings().models_path
     folder.mkdir(parents=True, exist_ok=True)
-    digest = _sha256(gguf)
+    digest = sha256(gguf)
     plain = re.sub(r"[^\w.-]+", "-", model)
     target = folder / f"{plain}-{digest[:12]}.gguf"
     with FileLock(folder / "published.lock"):
@@ -142,7 +84,8 @@ def _registry() -> dict[str, dict[str, str]]:
     return entries
 
 
-def _sha256(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """Return the digest of a file's bytes."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

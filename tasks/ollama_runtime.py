@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import BaseModel
 
-from tasks.gguf_files import cache_bytes
+from tasks.gguf_layout import cache_bytes
 from tasks.models import LoadedModel, Tier, make_room, tls
 from thirdshift.errors import (
     ContextTooLong,

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from deployments.environment import environment
-from tasks import addresses, embedded, ollama_runtime
+from tasks import addresses, embedded, ollama_runtime, weights
 from tasks.gguf_files import built_in
 from tasks.models import runtime
 from tests.hostile import Web
@@ -65,6 +65,23 @@ def engine(
     chosen = runtime()
     assert isinstance(chosen, embedded.EmbeddedRuntime)
     return chosen
+
+
+@pytest.fixture(scope="session")
+def mlx_base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Convert the built-in model once for all tests."""
+    folder = tmp_path_factory.mktemp("mlx") / "base"
+    weights.convert(built_in(), folder, "float32")
+    return folder
+
+
+@pytest.fixture
+def mlx_base(home: Path, mlx_base_folder: Path) -> Path:
+    """Return the built-in model's MLX folder; `mlx_folder(built_in())` finds it in this home."""
+    cached = settings().models_path / "mlx" / f"{weights.content(built_in())[:16]}-float32"
+    cached.parent.mkdir(parents=True)
+    cached.symlink_to(mlx_base_folder)
+    return cached
 
 
 @pytest.fixture(scope="session")

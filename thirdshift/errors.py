@@ -5,6 +5,7 @@ ThirdShiftError
 ├── CatalogueInvalid       deployments.yaml says something we cannot run
 ├── RuntimeUnavailable     no model server answers, or it stopped answering
 ├── ModelMissing           the named model is not on this machine
+├── ModelUnsupported       a model or an adapter has a part that cannot be converted
 ├── ContextTooLong         the prompt does not fit the model's context
 ├── OutOfMemory            the model does not fit the memory budget
 ├── ToolsUnsupported       the model cannot call tools of its own accord
@@ -51,6 +52,10 @@ class RuntimeUnavailable(ThirdShiftError):
 
 class ModelMissing(ThirdShiftError):
     """The named model is not on this machine."""
+
+
+class ModelUnsupported(ThirdShiftError):
+    """A model or an adapter has a part that cannot be converted."""
 
 
 class ContextTooLong(ThirdShiftError):
