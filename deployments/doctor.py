@@ -34,6 +34,7 @@ def examine() -> list[Finding]:
         "runtime": _runtime,
         "models": _models,
         "embedding model": _embedding,
+        "training": _training,
         "store": _store,
         "ports": _ports,
         "prefect": _prefect,
@@ -130,6 +131,14 @@ def _embedding() -> Finding:
 
     length = embedder().query(["ready?"]).shape[1]
     return _ok("embedding model", f"{embedder().name}, {length} dimensions")
+
+
+def _training() -> Finding:
+    from tasks.mlx_runtime import LIBRARY, REMEDY, fast_blas
+
+    if not fast_blas():
+        return _warn("training", f"{LIBRARY} is missing: training is 15 times slower.", REMEDY)
+    return _ok("training", "MLX has a fast BLAS.")
 
 
 def _store() -> Finding:
