@@ -6,9 +6,9 @@ import sys
 import threading
 from types import FrameType
 
-from deployments.lifeline import end_with_parent
 from tasks.embedded import address_file, announce, serve
 from tasks.gguf_files import base_file
+from tasks.lifeline import end_with_parent
 from thirdshift.errors import ThirdShiftError
 from thirdshift.settings import settings
 

@@ -14,8 +14,8 @@ from filelock import FileLock
 
 from deployments.catalogue import TAG, Deployment, catalogue, prefect_deployment
 from deployments.environment import apply
-from deployments.lifeline import end_with_parent
 from tasks.admission import publish
+from tasks.lifeline import end_with_parent
 from thirdshift.errors import CatalogueInvalid, PrefectUnavailable
 from thirdshift.settings import settings
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deployments.database import shrink
 from deployments.environment import apply, origins
-from deployments.lifeline import end_with_parent
+from tasks.lifeline import end_with_parent
 from thirdshift.errors import PortTaken
 from thirdshift.settings import Settings, settings
 

@@ -119,22 +119,29 @@ def structured(
         raise AnswerInvalid(what, "Allow more tokens, or ask a larger model.") from error
 
 
-def make_room(models: ModelRuntime, name: str, need: int) -> None:
+def budget() -> int:
+    """Return how many bytes all models together may take."""
+    return int(settings().models.memory_share * psutil.virtual_memory().total)
+
+
+def make_room(models: ModelRuntime, name: str, need: int, *, keep_sentinel: bool = True) -> None:
     """Unload specialists, the longest unused first, until `need` bytes fit the budget.
 
-    The sentinel stays. Raises OutOfMemory, with the numbers, where that is not enough.
+    The sentinel goes last, or stays. Raises OutOfMemory, with the numbers, where that is not
+    enough.
     """
-    budget = int(settings().models.memory_share * psutil.virtual_memory().total)
     others = [model for model in models.loaded() if model.name != name]
     for model in sorted(others, key=lambda one: (one.tier == "sentinel", one.used)):
-        if need + sum(one.bytes for one in others) <= budget or model.tier == "sentinel":
+        fits = need + sum(one.bytes for one in others) <= budget()
+        if fits or (keep_sentinel and model.tier == "sentinel"):
             break
         models.unload(model.name)
         others.remove(model)
     taken = sum(one.bytes for one in others)
-    if need + taken > budget:
+    if need + taken > budget():
         raise OutOfMemory(
-            f"{name} needs {_gb(need)}, and {_gb(taken)} of the budget of {_gb(budget)} are taken.",
+            f"{name} needs {_gb(need)}, and {_gb(taken)} of the budget of {_gb(budget())} "
+            "are taken.",
             "Choose a smaller model, or raise models.memory_share.",
         )
 

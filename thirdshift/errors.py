@@ -12,6 +12,8 @@ ThirdShiftError
 ├── AnswerInvalid          a structured answer does not fit its schema
 ├── EmbeddingMismatch      the store's vectors come from another model
 ├── DocumentUnreadable     a file cannot become text
+├── DatasetInvalid         a row of a data set cannot be trained on, or there are none
+├── TrainingFailed         a training ended without an adapter: it diverged, or it died
 ├── StoreBusy              another process holds the store's lock
 ├── DiskFull               too little room to write safely
 ├── PortTaken              a port we need belongs to someone else
@@ -80,6 +82,14 @@ class EmbeddingMismatch(ThirdShiftError):
 
 class DocumentUnreadable(ThirdShiftError):
     """A file cannot become text."""
+
+
+class DatasetInvalid(ThirdShiftError):
+    """A row of a data set cannot be trained on, or there are none."""
+
+
+class TrainingFailed(ThirdShiftError):
+    """A training ended without an adapter: it diverged, or it died."""
 
 
 class StoreBusy(ThirdShiftError):

@@ -183,6 +183,11 @@ class Settings(BaseSettings):
         return self.home / "checkpoints"
 
     @property
+    def training_path(self) -> Path:
+        """The owner's changes to the recipes of training."""
+        return self.home / "training"
+
+    @property
     def zone(self) -> ZoneInfo:
         """The owner's time zone."""
         return ZoneInfo(self.timezone or tzlocal.get_localzone_name() or "UTC")

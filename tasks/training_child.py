@@ -1,0 +1,175 @@
+"""The process that trains: `python -m tasks.training_child`, started by `tasks.finetune`.
+
+It reads a Job on standard input, says a Plan, waits for a Go, and says how it goes on. TERM,
+INT and the death of its parent make it save and end.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from tasks.lifeline import end_with_parent
+from tasks.mlx_runtime import prepare
+from tasks.training_records import Done, Failed, Go, Job, Manifest, Plan, Stopped, ToldToStop
+from thirdshift.errors import ThirdShiftError, TrainingFailed
+from thirdshift.records import Record, now
+
+if TYPE_CHECKING:
+    from tasks.training_material import Data
+    from tasks.training_run import Material, TrainingRun
+    from tasks.training_state import State
+
+LOW = 10  # nice: whatever else wants the cores gets them
+LIBRARIES = ("mlx", "mlx-lm", "numpy", "tokenizers", "transformers")
+PATIENCE = 60.0  # seconds an iteration and a checkpoint may take after the parent's death
+
+Say = Callable[[Record], None]
+
+
+class Told:
+    """Remembers a signal while the trainer runs; before, there is nothing to save."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        self.training = False
+
+    def listen(self) -> None:
+        """Hear TERM and INT from now on."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._hear)
+
+    def _hear(self, *_: Any) -> None:
+        self.stop = True
+        if not self.training:
+            raise ToldToStop(0)
+
+
+def main() -> None:
+    """Train as the job on standard input says."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)  # what libraries print goes to the log
+
+    told = Told()
+
+    def say(message: Record) -> None:
+        try:
+            channel.write(message.model_dump_json() + "\n")
+        except BrokenPipeError:  # the parent is gone: save, and end
+            told.stop = True
+
+    end_with_parent(grace=PATIENCE)
+    os.nice(LOW)
+    told.listen()
+    try:
+        job = Job.model_validate_json(sys.stdin.readline())
+        with alone(job):
+            run(job, told, say, lambda plan: _asked(plan, say))
+    except ToldToStop as stopped:
+        say(Stopped(iteration=stopped.iteration))
+    except ThirdShiftError as error:
+        say(Failed(error=type(error).__name__, what=error.what, remedy=error.remedy))
+
+
+@contextmanager
+def alone(job: Job) -> Iterator[None]:
+    """Wait for the child of a parent that died: it may still be saving the same checkpoint."""
+    job.checkpoints.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(job.checkpoints.with_name("training.lock"), timeout=2 * PATIENCE):
+            yield
+    except Timeout:
+        raise TrainingFailed("Another training is under way.", "Wait for it.") from None
+
+
+def run(job: Job, told: Told, say: Say, ask: Callable[[Plan], Go]) -> None:
+    """Train, and leave the adapter at `job.out`; `ask` waits for room."""
+    prepare()
+    from mlx_lm.utils import load_tokenizer
+
+    from tasks import training_material, training_model
+    from tasks.training_state import State, write_adapter
+
+    recipe = job.recipe
+    data = training_material.read(job.data, load_tokenizer(job.base), recipe)
+    wished = recipe.pack_tokens if recipe.pack else 0
+    go = ask(training_material.plan(data, wished))
+    model = training_model.load(job.base)
+    row = training_model.row_length(model, recipe)
+    if row != wished:
+        go = ask(training_material.plan(data, row))
+    material, config = _prepared(job, model, data, row)
+    state = State(job.checkpoints)
+    course = training_run(job, model, material, state, say, told)
+    try:
+        ended = course.go(job.checkpoints, go)
+    except TrainingFailed:
+        state.clear()  # the same again would fail again
+        raise
+    manifest = Manifest(
+        fingerprint=job.fingerprint,
+        hashes=job.hashes,
+        versions={name: version(name) for name in LIBRARIES},
+        recipe=recipe,
+        counts={"left_out": data.left_out}
+        | {split: len(items) for split, items in data.items.items()},
+        modules=training_model.modules(model),
+        packed=row > 0,
+        gradient_checkpointing=go.gradient_checkpointing,
+        estimate_bytes=go.estimate,
+        ended=ended,
+        history=course.history,
+        made_at=now(),
+    )
+    write_adapter(job.out, model, config, manifest)
+    state.clear()
+    say(Done())
+
+
+def training_run(
+    job: Job, model: Any, material: "Material", state: "State", say: Say, told: Told
+) -> "TrainingRun":
+    """Return the run; from now on a signal is kept until it can be obeyed without loss."""
+    from tasks.training_model import optimizer
+    from tasks.training_run import TrainingRun
+
+    told.training = True
+    steps = optimizer(job.recipe, len(material.train))
+    return TrainingRun(model, steps, material, job.recipe, state, say, lambda: told.stop)
+
+
+def _prepared(job: Job, model: Any, data: "Data", row: int) -> tuple["Material", dict[str, Any]]:
+    """Attach the adapter and return batches and its config.
+
+    DPO's reference is the model as it stands before: bare, or with the adapter it starts from.
+    """
+    from tasks import training_material, training_model
+    from tasks.losses import keep_gains
+
+    recipe, reference, config = job.recipe, {}, None
+    if job.start:
+        config = training_model.attach(model, recipe, job.start)
+    if recipe.method == "dpo":
+        kept = job.checkpoints / "reference.jsonl"
+        reference = training_material.weigh(model, data, recipe, row, kept)
+        keep_gains(model, recipe.batch_size)
+    config = config or training_model.attach(model, recipe, None)
+    return training_material.material(data, recipe, row, reference), config
+
+
+def _asked(plan: Plan, say: Say) -> Go:
+    """Tell the parent what it will take, and wait until there is room."""
+    say(plan)
+    answer = sys.stdin.readline()
+    if not answer:
+        raise ToldToStop(0)
+    return Go.model_validate_json(answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What a training works on: the data of a folder, planned, laid out, and weighed (DPO).
+
+This module loads MLX: call `mlx_runtime.prepare` first.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from tasks.losses import Losses
+from tasks.packing import Batch, batch, shape
+from tasks.recipes import Recipe
+from tasks.training_data import Example, Reader, order
+from tasks.training_records import Plan
+from tasks.training_run import Arrays, Material, Split
+from thirdshift.errors import DatasetInvalid
+
+Reference = dict[tuple[Split, int], Sequence[float]]  # log-probabilities: chosen, rejected
+
+
+@dataclass(frozen=True)
+class Data:
+    """The tokens of each example, or of each pair's two, and which a batch takes."""
+
+    items: dict[Split, Sequence[Sequence[Example]]]
+    batches: dict[Split, list[list[int]]]
+    left_out: int
+
+    def examples(self, split: Split, members: Sequence[int]) -> list[Example]:
+        """Return a batch's examples in order; a pair's chosen before its rejected."""
+        return list(chain.from_iterable(self.items[split][at] for at in members))
+
+    def all(self) -> Iterator[tuple[Split, list[int]]]:
+        """Yield all batches, validation first."""
+        for split in ("valid", "train"):
+            yield from ((split, members) for members in self.batches[split])
+
+
+def read(folder: Path, tokenizer: Any, recipe: Recipe) -> Data:
+    """Read train.jsonl and valid.jsonl; raises DatasetInvalid where nothing can be trained on."""
+    reader = Reader(tokenizer, recipe)
+
+    def items(split: Split) -> Sequence[Sequence[Example]]:
+        file = folder / f"{split}.jsonl"
+        if recipe.method == "dpo":
+            return reader.pairs(file)
+        return [[example] for example in reader.examples(file)]
+
+    train, valid = items("train"), items("valid")[: recipe.validation_examples]
+    if not train:
+        what = f"{folder} has no training rows of {recipe.max_tokens} tokens or less"
+        raise DatasetInvalid(f"{what}; {reader.left_out} were left out.", "Raise max_tokens.")
+    size = recipe.batch_size
+    looks = [list(range(at, min(at + size, len(valid)))) for at in range(0, len(valid), size)]
+    batches: dict[Split, list[list[int]]] = {"train": order(len(train), recipe), "valid": looks}
+    return Data({"train": train, "valid": valid}, batches, reader.left_out)
+
+
+def plan(data: Data, row: int) -> Plan:
+    """Return the bounds of all batches, in rows of about `row` cells."""
+    shapes = [shape(data.examples(split, members), row) for split, members in data.all()]
+    _, cells, _ = max(shapes, key=lambda one: one[1])
+    most = max(rows * cells for rows, cells, _ in shapes)
+    return Plan(rows=-(-most // cells), cells=cells, picks=max(one[2] for one in shapes))
+
+
+def material(data: Data, recipe: Recipe, row: int, reference: Reference) -> Material:
+    """Return batches and loss as the trainer takes them."""
+    losses = Losses(alone=row == 0)
+
+    def lay_out(split: Split, members: Sequence[int]) -> tuple[Batch, Arrays]:
+        laid = batch(data.examples(split, members), row)
+        arrays = tuple(mx.array(array) for array in laid)
+        if recipe.method == "dpo":
+            likely = [value for at in members for value in reference[split, at]]
+            arrays += (mx.array(np.array(likely, np.float32)),)
+        return laid, arrays
+
+    loss = losses.examples
+    if recipe.method == "dpo":
+        loss = losses.preferences(recipe.beta, recipe.nll_weight)
+    return Material(data.batches["train"], data.batches["valid"], lay_out, loss)
+
+
+def weigh(model: Any, data: Data, recipe: Recipe, row: int, file: Path) -> Reference:
+    """Return the log-probabilities of all answers under the model as it is: DPO's reference.
+
+    Each batch is kept in `file` when it is done; a later call goes on after the last.
+    """
+    batches = [*_weighed(data, recipe)]
+    known = _kept(file)
+    model.eval()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as kept:
+        for number, (split, members) in enumerate(batches):
+            if number not in known:
+                examples = data.examples(split, members)
+                arrays = [mx.array(array) for array in batch(examples, row)]
+                likely = Losses(alone=row == 0).log_probabilities(model, len(examples), *arrays)
+                answers: Any = likely.tolist()
+                known[number] = answers
+                kept.write(json.dumps({"batch": number, "likely": known[number]}) + "\n")
+                kept.flush()
+                os.fsync(kept.fileno())
+    return {
+        (split, at): known[number][2 * nth : 2 * nth + 2]
+        for number, (split, members) in enumerate(batches)
+        for nth, at in enumerate(members)
+    }
+
+
+def _weighed(data: Data, recipe: Recipe) -> Iterator[tuple[Split, list[int]]]:
+    """Yield batches that hold each used pair once."""
+    for split in ("valid", "train"):
+        used = sorted(set(chain.from_iterable(data.batches[split])))
+        for at in range(0, len(used), recipe.batch_size):
+            yield split, used[at : at + recipe.batch_size]
+
+
+def _kept(file: Path) -> dict[int, list[float]]:
+    known = {}
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:  # its writer was killed in the midst of it
+            continue
+        known[row["batch"]] = row["likely"]
+    return known
