@@ -189,8 +189,10 @@ class TrainingRun:
         if not math.isfinite(losses[-1]):
             what = f"The loss of iteration {len(losses)} is {losses[-1]}, no number."
             raise TrainingFailed(what, remedy)
-        first, last = mean(losses[:_WINDOW]), mean(losses[-_WINDOW:])
-        if len(losses) > _WINDOW and last > recipe.divergence * first:
+        before = self.history.validation[:1]  # of the first look, when nothing was learnt yet
+        first = before[0].loss if before else losses[0]
+        last = mean(losses[-_WINDOW:])
+        if len(losses) >= _WINDOW and last > recipe.divergence * first:
             what = f"The loss went up from {first:.3g} to {last:.3g} in {len(losses)} iterations."
             raise TrainingFailed(what, remedy)
 
