@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deployments import supervise
-from deployments.catalogue import catalogue, find
+from deployments.catalogue import Deployment, catalogue, find
 from deployments.environment import apply
 from thirdshift.errors import PrefectUnavailable, ThirdShiftError
 from thirdshift.outcome import Ran
@@ -40,8 +41,7 @@ def run_shift(paths: Sequence[Path], out: "Console") -> int:
             supervise.up(needed_programs(), foreground=False)
         supervise.wait_ready(_READY, lambda line: out.print(f"  {line}", markup=False))
         for name in nightly():
-            given = {"paths": _read_from(paths)} if name == "ingest" else {}
-            state = run_deployment(name, given, lambda _: None)
+            state = run_deployment(name, _parameters(name, paths), lambda _: None)
             out.print(f"  {name}: {state.name}. {state.message or ''}", markup=False)
     finally:
         if started_here:
@@ -50,9 +50,15 @@ def run_shift(paths: Sequence[Path], out: "Console") -> int:
 
 
 def nightly() -> list[str]:
-    """Return the scheduled deployments in the order of their times."""
+    """Return the scheduled deployments in the order of their times, the last before the report.
+
+    What runs many times a day takes its last turn before the last of the others: a monitor that
+    looks every hour looks once, just before the report.
+    """
     scheduled = [entry for entry in catalogue() if entry.schedule]
-    return [entry.name for entry in sorted(scheduled, key=_time_of_day)]
+    end = max(times[0] for entry in scheduled if len(times := _times(entry)) == 1)
+    last = {entry.name: max(at for at in _times(entry) if at <= end) for entry in scheduled}
+    return sorted(last, key=lambda name: last[name])
 
 
 def needed_programs() -> list[str]:
@@ -98,9 +104,23 @@ def _follow(client: "SyncPrefectClient", run_id: Any, say: Say) -> "State[Any]":
         time.sleep(_LOOK)
 
 
-def _time_of_day(entry: Any) -> tuple[int, int]:
-    minute, hour = entry.schedule.split()[:2]
-    return int(hour), int(minute)
+def _times(entry: Deployment) -> list[datetime]:
+    """Return when a deployment runs on a day on which it does."""
+    from cronsim import CronSim
+
+    minute, hour = str(entry.schedule).split()[:2]
+    day = datetime(2000, 1, 1)
+    coming = CronSim(f"{minute} {hour} * * *", day - timedelta(minutes=1))
+    return list(takewhile(lambda at: at < day + timedelta(days=1), coming))
+
+
+def _parameters(name: str, paths: Sequence[Path]) -> dict[str, Any]:
+    """Return what a deployment is called with: samples where the owner has nothing of his own."""
+    if name == "ingest":
+        return {"paths": _read_from(paths)}
+    if name == "monitor-sources" and not settings().sources_file.exists():
+        return {"sources": str(samples().parent / "sources.yaml")}
+    return {}
 
 
 def _read_from(paths: Sequence[Path]) -> list[str]:

@@ -82,6 +82,59 @@ TABLES = {
             ("created_at", TIME),
         ]
     ),
+    # An entry of a feed that was judged, and why it was taken or left.
+    "stories": pa.schema(
+        [
+            ("id", pa.string()),
+            ("source", pa.string()),
+            ("url", pa.string()),
+            ("title", pa.string()),
+            ("summary", pa.string()),
+            ("published_at", TIME),
+            ("mirror", pa.string()),
+            ("decision", pa.string()),
+            ("reason", pa.string()),
+            ("score", pa.float64()),
+            ("same_as", pa.string()),
+            ("seen_at", TIME),
+            ("told_at", TIME),  # when research was asked to begin; null: not yet
+            ("embedding_model", pa.string()),
+            ("vector", pa.list_(pa.float32())),
+        ]
+    ),
+    # What a watched source said last, and when it may be asked again.
+    "sources": pa.schema(
+        [
+            ("id", pa.string()),
+            ("name", pa.string()),
+            ("etag", pa.string()),
+            ("modified", pa.string()),
+            ("mark", pa.string()),  # of a page: its text; of X: the newest post's id
+            ("checked_at", TIME),
+            ("next_try", TIME),
+            ("failures", pa.int64()),
+            ("broken_since", TIME),
+            ("reason", pa.string()),
+        ]
+    ),
+    "topics": pa.schema(
+        [
+            ("id", pa.string()),  # the story's
+            ("title", pa.string()),
+            ("topic", pa.string()),  # JSON of thirdshift.content.Topic
+            ("researched_at", TIME),
+        ]
+    ),
+    "drafts": pa.schema(
+        [
+            ("id", pa.string()),
+            ("topic", pa.string()),
+            ("status", pa.string()),
+            ("title", pa.string()),
+            ("draft", pa.string()),  # JSON of thirdshift.content.Draft
+            ("created_at", TIME),
+        ]
+    ),
 }
 
 

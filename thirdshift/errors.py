@@ -14,6 +14,8 @@ ThirdShiftError
 ├── DocumentUnreadable     a file cannot become text
 ├── DatasetInvalid         a row of a data set cannot be trained on, or there are none
 ├── TrainingFailed         a training ended without an adapter: it diverged, or it died
+├── FeedBroken             a watched source does not give what it should
+├── SecretMissing          the keychain does not hold it, or there is no keychain
 ├── StoreBusy              another process holds the store's lock
 ├── DiskFull               too little room to write safely
 ├── PortTaken              a port we need belongs to someone else
@@ -90,6 +92,14 @@ class DatasetInvalid(ThirdShiftError):
 
 class TrainingFailed(ThirdShiftError):
     """A training ended without an adapter: it diverged, or it died."""
+
+
+class FeedBroken(ThirdShiftError):
+    """A watched source does not give what it should."""
+
+
+class SecretMissing(ThirdShiftError):
+    """The keychain does not hold it, or there is no keychain."""
 
 
 class StoreBusy(ThirdShiftError):

@@ -92,3 +92,63 @@ class Web(Section):
     patience_seconds: float = Field(
         30, ge=0, le=600, description="A host that asks for a longer pause is left for later."
     )
+
+
+class Monitor(Section):
+    """What is watched, and when a story is taken; the sources are in sources.yaml."""
+
+    stories_a_day: int = Field(3, ge=0, le=1000, description="Stories taken a day, at most.")
+    first_entries: int = Field(
+        10, ge=0, le=1000, description="Of a source seen for the first time, its newest entries."
+    )
+    like_interest: float = Field(
+        0.27, ge=0, le=1, description="A story as near as this to a listed interest is taken."
+    )
+    like_paper: float = Field(
+        0.5, ge=0, le=1, description="A story as near as this to one of your papers is taken."
+    )
+    same_days: float = Field(7, ge=0, description="A story told again within so long is one.")
+    longest_wait_hours: float = Field(
+        24, gt=0, description="A source that fails is asked ever more seldom, but so often."
+    )
+    x_api: str = Field("https://api.x.com", description="Where X's official API is.")
+
+
+class Research(Section):
+    """How far a story is followed, and how much of it stays in memory."""
+
+    pages: int = Field(6, ge=1, le=100, description="Pages read for one story, at most.")
+    depth: int = Field(1, ge=0, le=3, description="Links away from the story's own page.")
+    seconds: float = Field(120, gt=0, description="Time for one story, at most.")
+    keep_days: float = Field(
+        60, ge=1, description="Passages of the web stay this long in memory; cited ones longer."
+    )
+    keep_passages: int = Field(
+        5000, ge=10, description="Passages of the web in memory, at most; the oldest go first."
+    )
+
+
+class Drafts(Section):
+    """What is written about a story, and how."""
+
+    kind: Literal["post", "summary", "report", "newsletter"] = Field(
+        "post", description="What is written where nothing else is asked for."
+    )
+    unsupported: Literal["remove", "mark"] = Field(
+        "remove", description="What becomes of a sentence that no passage supports."
+    )
+    author: str = Field("", description="Your name in what is published.")
+    site: str = Field(
+        "https://localhost/", description="Where you publish; addresses in your feed begin so."
+    )
+    feed_entries: int = Field(50, ge=1, le=1000, description="Entries in your own feed.")
+
+
+class Notify(Section):
+    """Who is told that a draft waits."""
+
+    urls: list[str] = Field(
+        default_factory=list,
+        description="Apprise addresses without secrets, e.g. macosx://, or keychain:NAME for one "
+        "kept with `keyring set thirdshift NAME`.",
+    )

@@ -23,8 +23,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from thirdshift import sections
 from thirdshift.errors import SettingsInvalid
-from thirdshift.sections import Energy, Learning, Ports, Runner, Section, Store, Web
+from thirdshift.sections import Section
 
 # What no one means to keep in memory, and what must not be there: keys and passwords.
 _IGNORED = (".git", "node_modules", ".venv", "__pycache__", ".DS_Store", ".ssh", ".gnupg", ".env")
@@ -102,13 +103,17 @@ class Settings(BaseSettings):
     timezone: str = Field("", description="The owner's time zone, e.g. Asia/Tokyo; empty: system.")
     min_free_gb: float = Field(2, ge=0, description="Nothing is written below this much disk.")
     models: Models = Field(default_factory=Models)
-    store: Store = Field(default_factory=Store)
+    store: sections.Store = Field(default_factory=sections.Store)
     ingest: Ingest = Field(default_factory=Ingest)
-    ports: Ports = Field(default_factory=Ports)
-    runner: Runner = Field(default_factory=Runner)
-    energy: Energy = Field(default_factory=Energy)
-    learning: Learning = Field(default_factory=Learning)
-    web: Web = Field(default_factory=Web)
+    ports: sections.Ports = Field(default_factory=sections.Ports)
+    runner: sections.Runner = Field(default_factory=sections.Runner)
+    energy: sections.Energy = Field(default_factory=sections.Energy)
+    learning: sections.Learning = Field(default_factory=sections.Learning)
+    web: sections.Web = Field(default_factory=sections.Web)
+    monitor: sections.Monitor = Field(default_factory=sections.Monitor)
+    research: sections.Research = Field(default_factory=sections.Research)
+    drafts: sections.Drafts = Field(default_factory=sections.Drafts)
+    notify: sections.Notify = Field(default_factory=sections.Notify)
 
     @field_validator("timezone")
     @classmethod
@@ -141,6 +146,21 @@ class Settings(BaseSettings):
     def store_path(self) -> Path:
         """The LanceDB folder."""
         return self.home / "store"
+
+    @property
+    def sources_file(self) -> Path:
+        """The owner's list of what is watched."""
+        return self.home / "sources.yaml"
+
+    @property
+    def drafts_path(self) -> Path:
+        """Drafts that wait for the owner, a file each."""
+        return self.home / "drafts"
+
+    @property
+    def published_path(self) -> Path:
+        """Approved drafts, and the feeds of them."""
+        return self.home / "published"
 
     @property
     def prefect_path(self) -> Path:

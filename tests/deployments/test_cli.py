@@ -73,7 +73,7 @@ def test_what_is_left_out_has_its_line(papers: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "no-such-thing"], "There are: ingest, maintain-store, shift-report"),
+        (["run", "no-such-thing"], "There are: ingest, maintain-store, monitor-sources"),
         (["run", "ingest"], "thirdshift up"),
         (["bench", "nothing"], "retrieval"),
         (["run", "ingest", "-p", "paths"], "not name=value"),

@@ -54,10 +54,10 @@ def test_the_template_explains_every_key_and_says_its_default(home: Path) -> Non
 
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            assert f"[{name}]" in lines
+            table = lines[lines.index(f"[{name}]") :]  # two tables may have a key of one name
             for key, inner in field.annotation.model_fields.items():
-                at = next(n for n, line in enumerate(lines) if line.startswith(f"# {key} = "))
-                assert lines[at - 1] == f"# {inner.description}"
+                at = next(n for n, line in enumerate(table) if line.startswith(f"# {key} = "))
+                assert table[at - 1] == f"# {inner.description}"
     shown = "\n".join(line.removeprefix("# ") for line in lines if " = " in line or "[" in line[:1])
     assert tomllib.loads(shown)["ports"]["prefect"] == 4200
 

@@ -1,0 +1,56 @@
+"""Posts of X, by its official API, with the owner's own token from the keychain."""
+
+import json
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from tasks import web
+from tasks.feeds import plain
+from tasks.keychain import secret
+from thirdshift.content import Entry, Source
+from thirdshift.errors import FeedBroken, PageUnavailable
+from thirdshift.settings import settings
+
+_REMEDY = "Set a token with `keyring set thirdshift x`; X's developer page makes one."
+_FIELDS = {"max_results": "50", "tweet.fields": "created_at,author_id", "expansions": "author_id"}
+
+
+def posts(source: Source, newest: str) -> tuple[list[Entry], str]:
+    """Return the posts after the one with the id `newest`, and the id of the newest now.
+
+    Raises FeedBroken where X refuses the token or answers with something else than posts.
+    """
+    query = {"query": source.query, **_FIELDS} | ({"since_id": newest} if newest else {})
+    url = f"{settings().monitor.x_api}/2/tweets/search/recent?{urlencode(query)}"
+    bearer = {"Authorization": f"Bearer {secret('x', _REMEDY)}"}
+    try:
+        page = web.fetch(url, headers=bearer, accept="application/json")
+    except PageUnavailable as error:
+        if error.status in (401, 403):
+            raise FeedBroken("X refuses the token, or what it may read.", _REMEDY) from None
+        raise
+    return _read(page.body, source, newest)
+
+
+def _read(body: bytes, source: Source, newest: str) -> tuple[list[Entry], str]:
+    try:
+        said = json.loads(body)
+        users = {one["id"]: one["username"] for one in said.get("includes", {}).get("users", [])}
+        found = [_entry(post, users, source) for post in said.get("data", [])]
+        return found, str(said.get("meta", {}).get("newest_id", newest))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FeedBroken(f"X answers with something else than posts: {error!r}.") from error
+
+
+def _entry(post: dict[str, Any], users: dict[str, str], source: Source) -> Entry:
+    text = plain(post["text"])
+    name = users.get(post.get("author_id", ""), "i/web")
+    at = post.get("created_at")
+    return Entry(
+        source=source.name,
+        url=f"https://x.com/{name}/status/{post['id']}",
+        title=text[:80],
+        summary=text,
+        published_at=datetime.fromisoformat(at) if at else None,
+    )

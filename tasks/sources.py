@@ -1,0 +1,190 @@
+"""The owner's list of what is watched: a commented YAML file, and OPML in and out of it."""
+
+from collections.abc import Iterable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from xml.sax.saxutils import quoteattr
+
+from pydantic import ValidationError
+
+from thirdshift.content import Source, Watchlist
+from thirdshift.errors import NotFound, SettingsInvalid
+from thirdshift.settings import settings
+
+_EMPTY = "keywords: []\ninterests: []\nsources: []\n"
+_MOST_OPML = 10_000_000  # bytes
+
+
+def watchlist(file: Path | None = None) -> Watchlist:
+    """Return the list, addresses of files made absolute; an empty one where there is no file.
+
+    Raises SettingsInvalid naming the file, the source and the key.
+    """
+    file = file or settings().sources_file
+    if not file.exists():
+        return Watchlist()
+    read = _read(file)
+    if not isinstance(read, dict):
+        raise SettingsInvalid(f"{file} is not a list of sources.", "Its head explains the keys.")
+    try:
+        sources = [_source(file, number, item) for number, item in enumerate(_listed(read), 1)]
+        return Watchlist.model_validate({**read, "sources": sources})
+    except ValidationError as error:
+        raise SettingsInvalid(f"{file}: {_told(error)}", "Its head explains the keys.") from None
+
+
+def chosen(name: str) -> list[Source]:
+    """Return the source called `name`, or all for an empty one; NotFound lists the names."""
+    listed = watchlist().sources
+    found = [source for source in listed if name in ("", source.name)]
+    if not found:
+        known = ", ".join(source.name for source in listed)
+        raise NotFound(f"No source is called {name}.", f"There are: {known or 'none'}.")
+    return found
+
+
+def add(sources: Iterable[Source], file: Path | None = None) -> list[Source]:
+    """Append the sources that are not listed yet and return them; comments stay as they are."""
+    file = file or settings().sources_file
+    listed = watchlist(file)  # refuses a file we must not write to
+    known = {source.id for source in listed.sources}
+    names = {source.name for source in listed.sources}
+    fresh: dict[str, Source] = {}
+    for source in sources:
+        if source.id not in known | fresh.keys():
+            fresh[source.id] = _named_apart(source, names)
+            names.add(fresh[source.id].name)
+    if fresh:
+        read = _read(file) if file.exists() else _yaml().load(_head() + _EMPTY)
+        if not read.get("sources"):
+            read["sources"] = []
+        read["sources"] += [_entry(source) for source in fresh.values()]
+        _write(read, file)
+    return list(fresh.values())
+
+
+def remove(name: str, file: Path | None = None) -> None:
+    """Take the source called `name`, or with that address, off the list; NotFound lists all."""
+    file = file or settings().sources_file
+    read = _read(file) if file.exists() else {}
+    names = [item for item in _listed(read) if name in (item.get("name"), item.get("url"))]
+    if not names:
+        known = ", ".join(source.name for source in watchlist(file).sources)
+        raise NotFound(f"No source is called {name}.", f"There are: {known or 'none'}.")
+    for item in names:
+        read["sources"].remove(item)
+    _write(read, file)
+
+
+def from_opml(file: Path) -> list[Source]:
+    """Return the feeds of an OPML file; SettingsInvalid where it is none."""
+    import listparser
+
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{file} cannot be read: {error.strerror}.") from error
+    # Bytes that hold no markup would be taken for an address and fetched.
+    if len(data) > _MOST_OPML or b"<opml" not in data.lower():
+        raise SettingsInvalid(f"{file} is not an OPML file.", "Export the subscriptions again.")
+    found = listparser.parse(data)
+    feeds = [feed for feed in found.feeds if urlsplit(feed.url).scheme in ("http", "https")]
+    return [Source(name=feed.title.strip() or feed.url, url=feed.url) for feed in feeds]
+
+
+def to_opml(sources: Iterable[Source]) -> str:
+    """Return an OPML file of the feeds, releases among them; pages and X have no place in one."""
+    feeds = [source for source in sources if source.kind in ("feed", "github")]
+    lines = [
+        f"    <outline type={quoteattr('rss')} text={quoteattr(source.name)} "
+        f"xmlUrl={quoteattr(feed_url(source))}/>"
+        for source in feeds
+    ]
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<opml version="2.0">\n'
+    title = "  <head><title>Third Shift</title></head>\n  <body>"
+    return "\n".join([head + title, *lines, "  </body>\n</opml>\n"])
+
+
+def feed_url(source: Source) -> str:
+    """Return the address of the source's feed."""
+    if source.kind == "github":
+        return source.url.rstrip("/").removesuffix("/releases") + "/releases.atom"
+    return source.url
+
+
+def _source(file: Path, number: int, item: Any) -> Source:
+    try:
+        source = Source.model_validate(item)
+    except ValidationError as error:
+        named = item.get("name", number) if isinstance(item, dict) else number
+        what = f"{file}, source {named}: {_told(error)}"
+        raise SettingsInvalid(what, "The head of the file explains the keys.") from None
+    changed = {"mirror": str((file.parent / source.mirror).resolve())} if source.mirror else {}
+    if source.url.startswith("file:") and not source.url.startswith("file:///"):
+        path = (file.parent / source.url.removeprefix("file:")).resolve()
+        changed["url"] = path.as_uri()
+    return source.model_copy(update=changed)
+
+
+def _told(error: ValidationError) -> str:
+    faults = [
+        ": ".join([*map(str, item["loc"]), item["msg"].removeprefix("Value error, ")])
+        for item in error.errors()
+    ]
+    return "; ".join(faults) + "."
+
+
+def _named_apart(source: Source, taken: set[str]) -> Source:
+    """Return the source under a name that is not taken: commands call sources by name."""
+    if source.name not in taken:
+        return source
+    host = urlsplit(source.url).hostname or source.kind
+    names = (f"{source.name} ({host}{n})" for n in ["", *(f" {n}" for n in range(2, 9999))])
+    return source.model_copy(update={"name": next(name for name in names if name not in taken)})
+
+
+def _entry(source: Source) -> dict[str, Any]:
+    return source.model_dump(mode="json", exclude_defaults=True) | {"kind": source.kind}
+
+
+def _listed(read: Any) -> list[Any]:
+    listed = read.get("sources") or []
+    return list(listed) if isinstance(listed, list) else [listed]
+
+
+def _read(file: Path) -> Any:
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return _yaml().load(file.read_text(encoding="utf-8")) or {}
+    except (YAMLError, UnicodeDecodeError) as error:
+        told = " ".join(str(error).split())
+        raise SettingsInvalid(f"{file} is not YAML: {told}", "Mend it there.") from None
+
+
+def _write(read: Any, file: Path) -> None:
+    written = StringIO()
+    _yaml().dump(read, written)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_text(written.getvalue(), encoding="utf-8")
+    part.replace(file)
+
+
+def _yaml() -> Any:
+    """Return the YAML that keeps comments and order."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 4096
+    return yaml
+
+
+def _head() -> str:
+    """Return the explaining comment of the sample list, where the checkout has it."""
+    sample = Path(__file__).parent.parent / "datasets" / "sources.yaml"
+    lines = sample.read_text(encoding="utf-8").splitlines() if sample.exists() else []
+    return "".join(f"{line}\n" for line in lines if line.startswith("#"))
