@@ -1,7 +1,7 @@
 # Two commands: `make setup`, then `make shift`. Everything stays inside this folder.
 # Another Python: `make setup PYTHON=/path/to/python3.12`. Another index: UV_DEFAULT_INDEX=https://…
 
-.PHONY: setup shift up test faults lint clean
+.PHONY: setup shift up test long lint clean
 
 setup: ## bring .venv up to date; a second run finds nothing to do
 	@sh deployments/bootstrap.sh && echo "Ready: .venv/bin/thirdshift. Next: make shift, or make up."
@@ -15,9 +15,9 @@ up: ## start everything and keep it running
 test: lint ## lint, then every test
 	@.venv/bin/pytest
 
-faults: ## kill, stop and end each process while runs go on: ten minutes
+long: ## what takes minutes: every process killed, ended and stopped while runs go on; real training
 	@sh deployments/bootstrap.sh dev
-	@.venv/bin/pytest -m faults
+	@.venv/bin/pytest -m long
 
 lint:
 	@sh deployments/bootstrap.sh dev

@@ -17,7 +17,7 @@ from thirdshift.records import now
 from thirdshift.settings import settings
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_memory_survives_the_loss_of_prefects_database_and_the_other_way_round(
     home: Path, tmp_path: Path, override: Callable[..., None]

@@ -17,7 +17,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 CASES = [(process, fault) for process in PROCESSES for fault in faults(process)]
 
 
-@pytest.mark.faults
+@pytest.mark.long
 @pytest.mark.parametrize(("process", "fault"), [case for case in CASES if case[0] != "engine"])
 def test_no_run_is_lost_and_none_runs_twice(place: Installation, process: str, fault: str) -> None:
     result = meet(place, process, fault, stop=20)

@@ -132,7 +132,7 @@ def test_every_mail_of_a_mailbox_is_a_document_and_a_lost_one_is_dropped(folder:
     assert any("kettle" in hit.text for hit in memory.recall("kettle", 10))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_kill_9_at_twenty_moments_loses_doubles_and_halves_nothing(
     home: Path, tmp_path: Path
