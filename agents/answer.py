@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, Field
 
 from tasks.language import is_japanese, sentences, terms
-from tasks.memory import cosines, recall, similarities
+from tasks.memory import FOREIGN, cosines, recall, similarities
 from tasks.models import ModelRuntime, runtime, structured
 from tasks.turns import keep_turn
 from thirdshift.errors import ThirdShiftError
@@ -62,10 +62,11 @@ class _Found:
     hit: Hit
     sentences: list[str]
     nearness: list[float]
+    share: float  # what counts of it: less where the text is in the other language
 
     @property
     def rank(self) -> float:
-        return self.hit.score + _SENTENCE * max(self.nearness, default=0.0)
+        return self.hit.score + self.share * _SENTENCE * max(self.nearness, default=0.0)
 
 
 def ask(question: str, k: int = 5, models: ModelRuntime | None = None) -> Answer:
@@ -103,10 +104,14 @@ def _ranked(question: str, hits: Sequence[Hit]) -> list[_Found]:
     split = [sentences(hit.text) for hit in hits]
     nearness = iter(similarities(question, [one for some in split for one in some]))
     found = [
-        _Found(hit, some, [next(nearness) for _ in some])
+        _Found(hit, some, [next(nearness) for _ in some], _share(question, hit))
         for hit, some in zip(hits, split, strict=True)
     ]
     return sorted(found, key=lambda one: -one.rank)
+
+
+def _share(question: str, hit: Hit) -> float:
+    return 1.0 if is_japanese(hit.text) == is_japanese(question) else FOREIGN
 
 
 def _relevance(question: str, found: Sequence[_Found]) -> float:

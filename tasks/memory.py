@@ -27,6 +27,7 @@ _REACH = 40  # candidates from each side of the hybrid
 _WORDS = 0.25  # share of the words' score beside the cosine, within one language
 _HALF = 12.0  # the BM25 score that counts half
 _MOST = 0.6  # what the words can count at most: cosines of good matches lie there too
+FOREIGN = 0.95  # of the score of a text in the other language: no word can speak for it
 _DERIVED = 0.97  # a derived text never outranks its source
 
 _pool = ThreadPoolExecutor(2, thread_name_prefix="recall")
@@ -213,6 +214,8 @@ def _score(row: Row, japanese: bool) -> float:
     if is_japanese(row["text"]) == japanese:
         words = _MOST * row["words"] / (row["words"] + _HALF)
         score = (1 - _WORDS) * score + _WORDS * words
+    else:
+        score *= FOREIGN
     share = _DERIVED if row["provenance"] == "derived" else 1.0
     return float(min(max(score * row["weight"] * share, 0.0), 1.0))
 

@@ -138,7 +138,7 @@ def test_the_right_source_comes_first_for_the_sample_questions(
     assert sum(item["language"] == "ja" for item in asked) >= len(asked) / 2
     assert len(own) >= 20
     assert _right_first(answers, own) >= 0.9
-    assert _right_first(answers, asked) >= 0.85  # a third of them across languages
+    assert _right_first(answers, asked) >= 0.9  # a quarter of them across languages
 
 
 def _is_japanese(sample: str) -> bool:
