@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from deployments import examples_command, feedback_command, sources_command
+from deployments import drafts_command, examples_command, feedback_command, sources_command
 from deployments.console import err, grid, out, print_json, waiting
 from deployments.memory_command import ask, forget, ingest, reindex, search
 from thirdshift.errors import ThirdShiftError
@@ -25,6 +25,7 @@ app.add_typer(examples_command.app, name="examples")
 for _command in (ingest, search, ask, forget, reindex, feedback_command.prefer):
     app.command()(_command)
 app.add_typer(sources_command.app, name="sources")
+app.add_typer(drafts_command.app, name="drafts")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 

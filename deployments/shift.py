@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployments import supervise
 from deployments.catalogue import Deployment, catalogue, find
+from deployments.chain import PUT_OFF, follow
 from deployments.environment import apply
 from thirdshift.errors import PrefectUnavailable, ThirdShiftError
 from thirdshift.outcome import Ran
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-PUT_OFF = ("Deferred", "Preempted")  # it comes back by itself, perhaps at night
 _LOOK = 0.1  # seconds between two looks at a run
 _READY = 180  # seconds until a slow machine's server answers
 
@@ -41,8 +41,11 @@ def run_shift(paths: Sequence[Path], out: "Console") -> int:
             supervise.up(needed_programs(), foreground=False)
         supervise.wait_ready(_READY, lambda line: out.print(f"  {line}", markup=False))
         for name in nightly():
+            started = now()
             state = run_deployment(name, _parameters(name, paths), lambda _: None)
             out.print(f"  {name}: {state.name}. {state.message or ''}", markup=False)
+            if name == "monitor-sources" and state.name == "Done":
+                _follow_stories(started, out)
     finally:
         if started_here:
             supervise.down()
@@ -112,6 +115,14 @@ def _times(entry: Deployment) -> list[datetime]:
     day = datetime(2000, 1, 1)
     coming = CronSim(f"{minute} {hour} * * *", day - timedelta(minutes=1))
     return list(takewhile(lambda at: at < day + timedelta(days=1), coming))
+
+
+def _follow_stories(since: datetime, out: "Console") -> None:
+    """Wait for research and drafts of what was found; a draft that waits is one more success."""
+    for run in follow(since):
+        state = run.state
+        said = f"{state.name}. {state.message or ''}" if state else ""
+        out.print(f"    {run.name}: {said}", markup=False)
 
 
 def _parameters(name: str, paths: Sequence[Path]) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def _detach(names: list[str]) -> None:
         process = subprocess.Popen(
             command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=out, stderr=out
         )
-    if not _within(20, lambda: process.poll() is not None or bool(status())):
+    if not _within(60, lambda: process.poll() is not None or bool(status())):
         raise ThirdShiftError("The supervisor does not start.", _see_logs())
     if process.returncode is not None:
         said = (settings().logs_path / "supervisor.out").read_text().strip().splitlines()

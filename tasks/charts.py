@@ -17,6 +17,7 @@ COLOURS = {
     "skipped": "#c9a227",
     "deferred": "#d98c1f",
     "preempted": "#b07cc6",
+    "waiting": "#3f9fbf",
     "failed": "#b3392f",
 }
 _INK = "#7d8590"  # legible on white and on black

@@ -9,7 +9,7 @@ an invention does not pass.
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from tasks.language import is_japanese, sentences
@@ -61,7 +61,7 @@ def _checked(claim: Claim, passages: Mapping[str, Passage]) -> Claim:
     return claim.model_copy(update={"supported": False, "why": why})
 
 
-@cache
+@lru_cache(1024)  # a process that lives for weeks must not keep every page
 def _windows(text: str) -> list[_Window]:
     """Return all runs of clauses of a sentence, and of neighbouring sentences; short ones first."""
     split = sentences(text)
@@ -116,6 +116,7 @@ def _strange(text: str, window: str) -> list[str]:
     return [word for word in stems(text) if word not in there and word not in HARMLESS]
 
 
+@lru_cache(4096)
 def _likeness(text: str, window: str) -> float:
     from tasks.embedding import embedder
 

@@ -17,6 +17,7 @@ _SAID = {
     "nothing_to_do": ("ran and found nothing to do", "実行され、することがありませんでした"),
     "skipped": ("did not run, it was skipped", "見送られ、実行されませんでした"),
     "deferred": ("did not run yet, it was deferred", "延期され、まだ実行されていません"),
+    "waiting": ("waits for you", "承認を待っています"),
     "preempted": ("was interrupted and goes on later", "中断され、後で続きます"),
     "failed": ("failed", "失敗しました"),
 }

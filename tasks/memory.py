@@ -56,7 +56,7 @@ def recall(query: str, k: int = 5, *, vector: Vector | None = None) -> list[Hit]
     rows = _joined(vector, near.result(), worded).values()
     scored = [(_score(row, is_japanese(query)), row) for row in rows]
     ranked = sorted(scored, key=lambda pair: -pair[0])
-    return [_hit(row, score) for score, row in ranked[:k]]
+    return [_hit(row, score) for score, row in _strangers_last(ranked[:k])]
 
 
 def similarities(query: str, texts: Sequence[str]) -> list[float]:
@@ -218,6 +218,14 @@ def _score(row: Row, japanese: bool) -> float:
         score *= FOREIGN
     share = _DERIVED if row["provenance"] == "derived" else 1.0
     return float(min(max(score * row["weight"] * share, 0.0), 1.0))
+
+
+def _strangers_last(ranked: list[tuple[float, Row]]) -> list[tuple[float, Row]]:
+    """Put what strangers wrote after the owner's own, never with a higher score."""
+    own = [pair for pair in ranked if pair[1]["provenance"] != "untrusted_web"]
+    least = min((score for score, _ in own), default=1.0)
+    theirs = [pair for pair in ranked if pair[1]["provenance"] == "untrusted_web"]
+    return own + [(min(score, least), row) for score, row in theirs]
 
 
 def _hit(row: Row, score: float) -> Hit:

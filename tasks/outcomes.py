@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
@@ -43,6 +43,9 @@ def accountable(body: Callable[P, Awaitable[Outcome]]) -> Callable[P, Awaitable[
                 outcome = await body(*args, **kwargs)
         except PutOff as put_off:
             await attempt.put_off(put_off)
+        except _Waiting as waits:
+            attempt.keep_try(waits.outcome)
+            raise waits.signal from None
         except ThirdShiftError as error:
             outcome = Outcome(status="failed", reason=str(error))
         except Exception as error:
@@ -52,6 +55,27 @@ def accountable(body: Callable[P, Awaitable[Outcome]]) -> Callable[P, Awaitable[
         return _state(outcome)
 
     return run
+
+
+@contextmanager
+def waiting(reason: str, produced: Sequence[str]) -> Iterator[None]:
+    """Keep as `waiting` in the ledger what suspends its run within: a person has to decide."""
+    from prefect.exceptions import Pause
+
+    try:
+        yield
+    except Pause as signal:
+        outcome = Outcome(status="waiting", reason=reason, produced=list(produced))
+        raise _Waiting(outcome, signal) from None
+
+
+class _Waiting(Exception):
+    """A run suspends itself, with this outcome, by Prefect's signal."""
+
+    def __init__(self, outcome: Outcome, signal: BaseException) -> None:
+        self.outcome = outcome
+        self.signal = signal
+        super().__init__(outcome.reason)
 
 
 class _Attempt:
@@ -97,6 +121,10 @@ class _Attempt:
         )
         keep(ran)
 
+    def keep_try(self, outcome: Outcome) -> None:
+        """Add a try that is not the last: a row of its own, which the last must not replace."""
+        self.keep(outcome, f"{self._id}@{self._started.isoformat()}")
+
     async def put_off(self, put_off: PutOff) -> NoReturn:
         """Schedule the run for its next try, and end this one; the process is then free."""
         from prefect.client.orchestration import get_client
@@ -107,8 +135,7 @@ class _Attempt:
         local = put_off.next_try.astimezone(settings().zone)
         reason = f"{put_off.reason}. Next try {local:%a %H:%M}."
         outcome = Outcome(status=_PUT_OFF[put_off.name], reason=reason)
-        # A row of its own: the run's last one, with its outcome, must not replace it.
-        self.keep(outcome, f"{self._id}@{self._started.isoformat()}")
+        self.keep_try(outcome)
         state: State[Any] = Scheduled(
             name=put_off.name, scheduled_time=put_off.next_try, message=reason
         )

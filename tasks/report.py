@@ -145,9 +145,11 @@ def _thing(thing: str, shift: Shift) -> str:
 
 
 def _not_done(shift: Shift) -> str:
+    waits = [run for run in _last_tries(shift.runs) if run.outcome.status == "waiting"]
     held_back = [run for run in _last_tries(shift.runs) if run.outcome.status in _HELD_BACK]
     failed = [run for run in shift.runs if run.outcome.status == "failed"]
-    lines = [
+    lines = [f"- **Waiting for you**: {plain(run.outcome.reason)}" for run in waits]
+    lines += [
         f"- {run.flow}, {run.outcome.status}: {plain(run.outcome.reason)}" for run in held_back
     ]
     lines += [f"- **{run.flow} failed**: {plain(run.outcome.reason)}" for run in failed]

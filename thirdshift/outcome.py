@@ -8,7 +8,9 @@ from pydantic import Field
 
 from thirdshift.records import Record, now
 
-OutcomeStatus = Literal["done", "nothing_to_do", "skipped", "deferred", "preempted", "failed"]
+OutcomeStatus = Literal[
+    "done", "nothing_to_do", "skipped", "waiting", "deferred", "preempted", "failed"
+]
 
 
 class Check(Record):

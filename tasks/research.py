@@ -1,0 +1,77 @@
+"""What else is said about a story: its page and the pages that it links to, within a budget."""
+
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from tasks import places
+from tasks.fetched import Limits
+from tasks.language import terms
+from tasks.passages import Article
+from tasks.stories import canonical, text_of
+from tasks.webpages import html_text
+from thirdshift.content import Story, Visit
+from thirdshift.errors import AddressRefused, ThirdShiftError
+from thirdshift.settings import settings
+
+_LIMITS = Limits(seconds=30, wire_bytes=5_000_000, body_bytes=10_000_000, redirects=5)
+_TEXT = 40_000  # characters of a page
+_SHORT = 80  # characters; a page with less says nothing
+_COMMON = 2  # words a link's text must share with the story
+_HTML = ("", "text/html", "application/xhtml+xml")
+
+
+def explore(story: Story) -> tuple[list[Article], list[Visit]]:
+    """Return the articles found, the feed's own words first, and what became of each page.
+
+    Pages, depth and seconds are bounded by the settings; related is a link whose words share
+    some with the story's.
+    """
+    limits, ends = settings().research, time.monotonic() + settings().research.seconds
+    articles = [Article(url=story.url, title=story.title, text=story.summary)]
+    visits: list[Visit] = []
+    waiting, seen = [(story.url, 0)], {canonical(story.url)}
+    while waiting and len(visits) < limits.pages and time.monotonic() < ends:
+        url, depth = waiting.pop(0)
+        article, html, visit = _visit(url, story)
+        visits.append(visit)
+        if article:
+            articles = [article if one.url == article.url else one for one in articles]
+            articles += [article] if article not in articles else []
+        if depth < limits.depth:
+            for link in _related(html, url, story):
+                if canonical(link) not in seen:
+                    seen.add(canonical(link))
+                    waiting.append((link, depth + 1))
+    return [one for one in articles if one.text.strip()], visits
+
+
+def _visit(url: str, story: Story) -> tuple[Article | None, str, Visit]:
+    try:
+        page = places.read(url, mirror=story.mirror, limits=_LIMITS)
+        if page.content_type not in _HTML:
+            why = f"It is {page.content_type}, not a page."
+            return None, "", Visit(url=url, result="empty", reason=why)
+        html = page.text
+        text, title = html_text(html)
+    except AddressRefused as error:
+        return None, "", Visit(url=url, result="refused", reason=str(error))
+    except ThirdShiftError as error:
+        return None, "", Visit(url=url, result="failed", reason=str(error))
+    if len(text.strip()) < _SHORT:
+        return None, html, Visit(url=url, result="empty", reason="It has no text to speak of.")
+    named = title.split(" | ")[0].strip() or url
+    return Article(url=url, title=named, text=text[:_TEXT]), html, Visit(url=url, result="read")
+
+
+def _related(html: str, base: str, story: Story) -> Iterator[str]:
+    from bs4 import BeautifulSoup
+
+    from tasks.feeds import address
+
+    wanted = set(terms(text_of(story)))
+    for anchor in BeautifulSoup(html, "lxml").find_all("a", href=True):
+        said = f"{anchor.get_text(' ')} {urlsplit(str(anchor['href'])).path.replace('-', ' ')}"
+        link = address(str(anchor["href"]), base)
+        if link and len(wanted & set(terms(said))) >= _COMMON:
+            yield link.partition("#")[0]

@@ -1,0 +1,42 @@
+"""Wait for the owner: the run is suspended, its process ends, a decision brings it back."""
+
+from typing import Literal
+
+from prefect.input import RunInput
+
+from tasks import drafts
+from tasks.outcomes import waiting
+from thirdshift.content import Draft, Review
+
+KEY = "review"
+
+
+class Decision(RunInput):
+    """What Prefect's own form asks."""
+
+    verdict: Literal["approve", "edit", "reject"] = "approve"
+    text: str = ""
+    note: str = ""
+
+
+async def reviewed(draft: Draft) -> Review:
+    """Return the owner's decision, or suspend the run until there is one.
+
+    It waits for as long as it takes. A draft that was decided on without Prefect needs none.
+    """
+    from prefect import suspend_flow_run
+
+    if draft.status != "pending":
+        verdict: Literal["approve", "reject"] = (
+            "reject" if draft.status == "rejected" else "approve"
+        )
+        return Review(verdict=verdict, note=draft.note)
+    path = drafts.file_of(draft)
+    form = Decision.with_initial_data(
+        description=f"**{draft.title}**\n\n{draft.text}\n\nThe draft is {path}. `edit` publishes "
+        "the text below, or where it is empty what the file says now."
+    )
+    reason = f"“{draft.title}” waits for you: `thirdshift drafts show {draft.id}`."
+    with waiting(reason, [str(path)]):
+        decided = await suspend_flow_run(wait_for_input=form, key=KEY)  # type: ignore[misc]
+    return Review(verdict=decided.verdict, text=decided.text, note=decided.note)
