@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Literal
 
-from thirdshift.errors import ThirdShiftError
+from thirdshift.errors import BrowserMissing, ThirdShiftError
 from thirdshift.records import Record, now
 from thirdshift.settings import settings
 
@@ -40,6 +40,7 @@ def examine() -> list[Finding]:
         "prefect": _prefect,
         "sensors": _sensors,
         "keychain": _keychain,
+        "browser": _browser,
     }
     return [_guarded(part, check) for part, check in checks.items()]
 
@@ -202,6 +203,15 @@ def _keychain() -> Finding:
         )
         return _warn("keychain", "There is no secure keychain here.", remedy)
     return _ok("keychain", backend.name)
+
+
+def _browser() -> Finding:
+    from tasks.browser import find
+
+    try:
+        return _ok("browser", str(find()))
+    except BrowserMissing as error:
+        return _warn("browser", error.what, error.remedy)
 
 
 def _ok(part: str, finding: str) -> Finding:

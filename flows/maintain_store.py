@@ -4,7 +4,7 @@ import asyncio
 
 from prefect import flow, get_run_logger, task
 
-from tasks import upkeep
+from tasks import page_cache, upkeep
 from tasks.outcomes import accountable
 from tasks.store import store
 from thirdshift.outcome import Outcome
@@ -18,6 +18,7 @@ compact = task(name="compact and index")(upkeep.compact)
 @accountable
 async def maintain_store() -> Outcome:
     """Purge what was deleted long ago, compact, bring the indexes up to date."""
+    await asyncio.to_thread(page_cache.prune)
     if not store().count("chunks"):
         return Outcome(status="nothing_to_do", reason="Memory is empty.")
     purged = await asyncio.to_thread(purge)

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from functools import cached_property
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from tasks.decoding import decode
 from tasks.webpages import declared_charset
@@ -28,12 +28,15 @@ class Limits(Record):
 class Page(Record):
     """One answer of a web server. Its content is data of strangers, never instructions."""
 
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     asked: str  # the URL that was asked for
     url: str  # the one that answered, after redirects
     status: int
     headers: dict[str, str] = Field(default_factory=dict)  # names in lower case
     body: bytes = b""  # unpacked
     fetched_at: datetime = Field(default_factory=now)
+    rendered: bool = False  # a browser ran its scripts; the body is what they made
     provenance: Provenance = "untrusted_web"
 
     @property

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from tasks.decoding import decode
+from tasks.page_tree import BLOCKS
 
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 _MAIN = (
@@ -12,11 +13,6 @@ _MAIN = (
     ' or contains(@class, "main") or contains(@id, "main") or @role="main"]'
 )
 _UNSEEN = {"head", "script", "style", "template", "noscript", "svg", "iframe", "object"}
-_BLOCKS = frozenset(
-    "address article aside blockquote body br caption dd details div dl dt fieldset figcaption"  # noqa: SIM905
-    " figure footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary table"
-    " tbody td tfoot th thead tr ul".split()
-)
 KEPT = 0.25  # share of the visible text below which an extraction has lost the page
 LONGEST = 500_000  # characters of visible text above which the extractor takes minutes
 DEPTH = 200  # elements; the extractor recurses, so a deeper page is only read as visible text
@@ -35,17 +31,18 @@ def declared_charset(data: bytes) -> str | None:
 
 def html_text(page: str) -> tuple[str, str]:
     """Return the text (Markdown) and the title of a decoded page."""
-    tree = _tree(page)
+    tree = parsed(page)
     if tree is None:
         return "", ""
     title = " ".join((tree.findtext(".//title") or "").split())
-    visible = _visible(tree)
-    small = len(visible) <= LONGEST and _depth(tree) <= DEPTH
+    seen = visible(tree)
+    small = len(seen) <= LONGEST and depth(tree) <= DEPTH
     text = _main_text(tree) if small else ""
-    return (text if len(text) >= KEPT * len(visible) else visible), title
+    return (text if len(text) >= KEPT * len(seen) else seen), title
 
 
-def _tree(page: str) -> Any | None:
+def parsed(page: str) -> Any | None:
+    """Return the page as a tree of lxml, or None where there is nothing in it."""
     from lxml import etree, html
 
     # As bytes, since lxml refuses a str with an XML declaration; huge_tree is left off.
@@ -82,17 +79,19 @@ def _wrap(tree: Any) -> None:
         body.append(article)
 
 
-def _depth(tree: Any) -> int:
-    depth = deepest = 0
+def depth(tree: Any) -> int:
+    """Return how many elements lie within each other at most."""
+    level = deepest = 0
     from lxml import etree
 
     for event, _ in etree.iterwalk(tree, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        deepest = max(deepest, depth)
+        level += 1 if event == "start" else -1
+        deepest = max(deepest, level)
     return deepest
 
 
-def _visible(tree: Any) -> str:
+def visible(tree: Any) -> str:
+    """Return all text that a reader sees, a line for each block."""
     from lxml import etree
 
     parts: list[str] = []
@@ -101,7 +100,7 @@ def _visible(tree: Any) -> str:
         hidden = element.tag in _UNSEEN or not isinstance(element.tag, str)
         if event == "start" and hidden:
             walk.skip_subtree()
-        if element.tag in _BLOCKS:
+        if element.tag in BLOCKS:
             parts.append("\n")
         if event == "start" and not hidden:
             parts.append(re.sub(r"\s+", " ", element.text or ""))

@@ -24,6 +24,8 @@ ThirdShiftError
 ├── AddressRefused         a web address leads where none from outside may
 ├── PageUnavailable        a web server gives no page: it says so, or it fails
 ├── LimitExceeded          what the web sends is too large, or takes too long
+├── RobotsDisallowed       a site's robots.txt asks not to read a page
+├── BrowserMissing         a page needs a browser, and none runs here
 └── NotFound               the named thing (a deployment, a chunk) does not exist
 """
 
@@ -150,6 +152,14 @@ class PageUnavailable(ThirdShiftError):
 
 class LimitExceeded(ThirdShiftError):
     """What the web sends is too large, or takes too long."""
+
+
+class RobotsDisallowed(ThirdShiftError):
+    """A site's robots.txt asks not to read a page."""
+
+
+class BrowserMissing(ThirdShiftError):
+    """A page needs a browser, and none runs here."""
 
 
 class NotFound(ThirdShiftError):

@@ -92,6 +92,13 @@ class Web(Section):
     patience_seconds: float = Field(
         30, ge=0, le=600, description="A host that asks for a longer pause is left for later."
     )
+    cache_hours: float = Field(
+        1, ge=0, description="A page read this recently is not asked for again."
+    )
+    cache_mb: float = Field(500, ge=0, description="Pages kept; the oldest go first.")
+    browser: str = Field(
+        "", description="Chromium for pages that need scripts: its path; empty finds it; off."
+    )
 
 
 class Monitor(Section):

@@ -116,7 +116,7 @@ def test_doctor_examines_every_part_and_names_remedies(
     _invoke("setup")
     findings = {item["part"]: item for item in _json("doctor")}
 
-    parts = "settings permissions disk runtime models store ports prefect sensors keychain"
+    parts = "settings permissions disk runtime models store ports prefect sensors keychain browser"
     assert set(findings) == {*parts.split(), "embedding model"}
     assert findings["prefect"]["remedy"] == "thirdshift up"
     assert findings["store"]["state"] == "ok"

@@ -1,0 +1,35 @@
+"""One page read as a polite reader does: kept copy, robots.txt, pause, a browser where it must."""
+
+from datetime import timedelta
+
+from tasks import articles, browser, page_cache, robots, web
+from tasks.fetched import Limits, Page
+from thirdshift.records import now
+from thirdshift.settings import settings
+
+_HTML = {"text/html", "application/xhtml+xml", ""}
+
+
+def read_page(url: str, *, found_on: str = "", limits: Limits | None = None) -> Page:
+    """Return the page at the URL, as a reader would see it.
+
+    A copy younger than web.cache_hours is taken as it is, an older one only confirmed with
+    the server. Raises AddressRefused, RobotsDisallowed, LimitExceeded, PageUnavailable, or
+    BrowserMissing where the page shows nothing without its scripts.
+    """
+    kept = page_cache.load(url)
+    if kept and now() - kept.fetched_at <= timedelta(hours=settings().web.cache_hours):
+        return kept
+    delay = robots.pause(url, found_on)
+    etag, modified = (kept.etag, kept.last_modified) if kept else ("", "")
+    page = web.fetch(
+        url, etag=etag, modified=modified, limits=limits, delay=delay, found_on=found_on
+    )
+    if page.url != page.asked:
+        robots.pause(page.url)
+    if kept and page.not_modified:
+        page = kept.model_copy(update={"fetched_at": page.fetched_at})
+    elif page.content_type in _HTML and articles.needs_browser(page.text):
+        page = browser.render(page)
+    page_cache.save(page.model_copy(update={"asked": url}))
+    return page

@@ -1,0 +1,118 @@
+"""A page as elements and blocks of text; what belongs together on the screen stays together."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+Element = Any  # lxml has no types
+
+
+class Block(NamedTuple):
+    """A stretch of text, the element that holds it, and which share of it is in links, 0..1."""
+
+    element: Element
+    text: str
+    links: float
+
+
+BLOCKS = frozenset(
+    "address article aside blockquote body br caption dd details div dl dt fieldset figcaption"  # noqa: SIM905
+    " figure footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary table"
+    " tbody td tfoot th thead tr ul".split()
+)
+UNSEEN = frozenset(
+    "head script style template noscript svg iframe object button select textarea input canvas"  # noqa: SIM905
+    " audio video dialog rt rp amp-ad amp-sidebar amp-consent".split()
+)
+
+
+def body_of(tree: Element) -> Element:
+    """Return the body of a parsed page, or the page where it has none."""
+    body = tree.find("body")
+    return tree if body is None else body
+
+
+def named(element: Element) -> str:
+    """Return the classes and the id of an element."""
+    return f"{element.get('class') or ''} {element.get('id') or ''}"
+
+
+def is_hidden(element: Element) -> bool:
+    """Tell whether the mark-up itself hides the element."""
+    style = (element.get("style") or "").replace(" ", "").lower()
+    hidden = element.get("hidden") is not None or element.get("aria-hidden") == "true"
+    return hidden or "display:none" in style or "visibility:hidden" in style
+
+
+def remove(elements: Iterator[Element] | list[Element]) -> None:
+    """Take elements out of their tree; the text after them stays."""
+    for element in list(elements):
+        parent, before = element.getparent(), element.getprevious()
+        if parent is None:
+            continue
+        if element.tail and before is not None:
+            before.tail = (before.tail or "") + element.tail
+        elif element.tail:
+            parent.text = (parent.text or "") + element.tail
+        element.tail = None
+        parent.remove(element)
+
+
+def blocks(root: Element) -> list[Block]:
+    """Return the blocks of text below an element in reading order; `pre` keeps its lines."""
+    reader = _Reader(root)
+    reader.walk(root)
+    reader.close()
+    return reader.found
+
+
+class _Reader:
+    """Walks a tree and gathers text until a block begins or ends."""
+
+    def __init__(self, root: Element) -> None:
+        self.found: list[Block] = []
+        self._owners = [root]
+        self._parts: list[str] = []
+        self._linked = 0
+        self._links = 0  # that are open
+
+    def close(self) -> None:
+        text = " ".join("".join(self._parts).split())
+        if text:
+            share = min(1.0, self._linked / (len(squeezed(text)) or 1))
+            self.found.append(Block(self._owners[-1], text, share))
+        self._parts, self._linked = [], 0
+
+    def walk(self, element: Element) -> None:
+        if element.tag == "pre":
+            self._code(element)
+            return
+        block, link = element.tag in BLOCKS, element.tag == "a"
+        if block:
+            self.close()
+            self._owners.append(element)
+        self._links += link
+        self._say(element.text)
+        for child in element:
+            if isinstance(child.tag, str):
+                self.walk(child)
+            self._say(child.tail)
+        self._links -= link
+        if block:
+            self.close()
+            self._owners.pop()
+
+    def _say(self, text: str | None) -> None:
+        self._parts.append(text or "")
+        if self._links and text:
+            self._linked += len(squeezed(text))
+
+    def _code(self, element: Element) -> None:
+        self.close()
+        if code := "".join(element.itertext()).strip("\n"):
+            self.found.append(Block(element, code, 0.0))
+
+
+def squeezed(text: str) -> str:
+    """Return letters and digits only: what two renderings of one text have in common."""
+    return re.sub(r"\W+", "", text)

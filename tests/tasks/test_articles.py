@@ -1,0 +1,135 @@
+"""The set in tests/samples/pages is our own: pages modelled on the world's templates, each with
+the text that a reader came for, marked by hand while the page was written."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from statistics import mean
+
+import pytest
+import yaml
+
+from tasks import articles
+from tasks.decoding import decode
+from tasks.page_metadata import links, metadata
+from tasks.webpages import declared_charset
+
+PAGES = Path(__file__).parents[1] / "samples" / "pages"
+URLS: dict[str, str] = yaml.safe_load((PAGES / "urls.yaml").read_text("utf-8"))
+
+
+def words(text: str) -> list[str]:
+    """Return words, and each kana or kanji by itself."""
+    return re.findall(r"[ぁ-んァ-ヶー一-鿿々]|[^\W_]+", text.lower())
+
+
+def f1(found: str, truth: str, n: int = 1) -> float:
+    """Return the F1 of the bags of n-grams of words."""
+    bags = []
+    for text in (found, truth):
+        listed = words(text)
+        bags.append(Counter(zip(*(listed[i:] for i in range(n)), strict=False)))
+    shared = (bags[0] & bags[1]).total()
+    return 2 * shared / max(1, bags[0].total() + bags[1].total())
+
+
+def read(name: str) -> tuple[str, str]:
+    """Return a page, decoded, and its hand-checked text."""
+    data = (PAGES / f"{name}.html").read_bytes()
+    return decode(data, declared_charset(data)), (PAGES / f"{name}.txt").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, str]:
+    return {name: articles.main_text(read(name)[0], url) for name, url in URLS.items()}
+
+
+def test_the_main_text_of_many_makes_of_page_is_found(found: dict[str, str]) -> None:
+    assert len(found) >= 60
+    assert mean(f1(text, read(name)[1]) for name, text in found.items()) >= 0.95
+    assert mean(f1(text, read(name)[1], 3) for name, text in found.items()) >= 0.95
+
+
+@pytest.mark.parametrize("name", URLS)
+def test_no_page_is_lost(found: dict[str, str], name: str) -> None:
+    assert f1(found[name], read(name)[1]) >= 0.85
+
+
+def test_annotations_cookies_and_the_hidden_stay_out(found: dict[str, str]) -> None:
+    assert "停車場に着いた" in found["aozora-ruby-jp"]
+    assert "ていしゃば" not in found["aozora-ruby-jp"]
+    hidden = found["cookie-and-hidden"]
+    assert not re.search("privacy|search engines|Swipe|planner", hidden)
+
+
+def test_code_keeps_its_lines(found: dict[str, str]) -> None:
+    assert "\nexpr: p99(checkout_seconds) > 2\nfor: 10m" in found["ghost-casper"]
+
+
+def test_a_text_that_only_json_states_is_taken() -> None:
+    text = "The whole text of the story is stated for search engines only. " * 12
+    page = f"""<html><script type="application/ld+json">{{"articleBody": "{text}"}}</script>
+    <body><main><p>The whole text of the story is stated.</p></main></body></html>"""
+    assert articles.main_text(page).count("stated for search engines") == 12
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "",
+        "   ",
+        "<!-- nothing -->",
+        "<html></html>",
+        "\x00\x01\x02",
+        "<" * 10_000,
+        "<p>" * 20_000,
+        "<table><tr><td>" * 20_000,
+        "<div>" * 50_000 + "deep" + "</div>" * 50_000,
+        '<a href="' * 5_000,
+        "<script>" + "x" * 1_000_000,
+        "<p>&#x110000;&#0;&bogus;</p>",
+        '<script type="application/ld+json">' + "[" * 100_000 + "</script><p>text</p>",
+    ],
+    ids=range(13),
+)
+def test_whatever_a_page_is_reading_it_ends(page: str) -> None:
+    assert isinstance(articles.main_text(page), str)
+    assert isinstance(articles.needs_browser(page), bool)
+    assert metadata(page, "https://a.example/").canonical == "https://a.example/"
+    assert isinstance(links(page, "https://a.example/"), list)
+
+
+def test_metadata_and_links_are_read() -> None:
+    page, _ = read("wordpress-block-theme")
+    said = metadata(page, URLS["wordpress-block-theme"])
+    assert (said.title, said.author, said.language) == ("Limpets come home", "Una Farrow", "en-GB")
+    assert said.published is not None
+    assert said.published.isoformat() == "2024-05-11T08:00:00+00:00"
+    page, _ = read("wordpress-twentytwelve")
+    url = URLS["wordpress-twentytwelve"]
+    assert metadata(page, url).feeds == ("https://stonebridgebakes.example/feed/",)
+    assert [link.url for link in links(page, url)][:2] == [
+        "https://stonebridgebakes.example/",
+        "https://stonebridgebakes.example/about",
+    ]
+
+
+def test_links_are_absolute_single_and_lead_to_pages() -> None:
+    page = """<base href="/deep/"><a href="one#x">One</a><a href="one">again</a>
+    <a href="mailto:a@b.example">m</a><a href="javascript:x()">j</a><a href="p.png">p</a>
+    <a href="http://[broken">b</a>
+    <a rel="nofollow" href="/paid">$</a><a href="//b.example/">B</a>"""
+    assert [(link.url, link.text) for link in links(page, "https://a.example/x")] == [
+        ("https://a.example/deep/one", "One"),
+        ("https://b.example/", "B"),
+    ]
+
+
+def test_a_foreign_canonical_is_not_believed() -> None:
+    page = '<link rel="canonical" href="https://bank.example/login"><p>text</p>'
+    assert metadata(page, "https://a.example/x").canonical == "https://a.example/x"
+
+
+@pytest.mark.parametrize("name", ["very-short", "github-readme", "nextjs-news", "poem-page"])
+def test_pages_that_have_their_text_need_no_browser(name: str) -> None:
+    assert not articles.needs_browser(read(name)[0])
