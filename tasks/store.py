@@ -178,12 +178,13 @@ class Store:
             table.create_index("vector", config=config)
 
 
-def ensure_room(path: Path) -> None:
-    """Raise DiskFull where less than settings.min_free_gb is left."""
+def ensure_room(path: Path, need: int = 0) -> None:
+    """Raise DiskFull where less than settings.min_free_gb would be left after `need` bytes."""
     free = shutil.disk_usage(path).free / 1e9
-    if free < settings().min_free_gb:
+    if free - need / 1e9 < settings().min_free_gb:
+        wanted = f"{need / 1e9:.1f} GB are needed and " if need else ""
         raise DiskFull(
-            f"{free:.1f} GB are free at {path}, {settings().min_free_gb:.1f} GB are kept free.",
+            f"{free:.1f} GB are free at {path}, {wanted}{settings().min_free_gb:.1f} GB kept free.",
             "Free some disk, or lower min_free_gb.",
         )
 

@@ -79,7 +79,7 @@ def convert(gguf: Path, folder: Path, form: Form) -> None:
     keys = source.keys
     kind = architecture(keys)
     folder.mkdir(parents=True)
-    ensure_room(folder)
+    ensure_room(folder, _estimate(source, form))
     vocabulary.write(keys, folder)
     config = _config(source) | {"eos_token_id": vocabulary.ends(keys)}
     sizes = _write_weights(source, kind, form, folder)
@@ -90,6 +90,15 @@ def convert(gguf: Path, folder: Path, form: Form) -> None:
     check_tokens(keys, folder)
     for file in folder.iterdir():
         sync(file)
+
+
+def _estimate(source: Layout, form: Form) -> int:
+    """Return at most how many bytes the weights will take."""
+    if form == "packed":
+        return 2 * sum(one.size for one in source.tensors.values())
+    return sum(prod(one.shape) for one in source.tensors.values()) * (
+        2 if form == "bfloat16" else 4
+    )
 
 
 def sync(file: Path) -> None:

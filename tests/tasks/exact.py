@@ -1,24 +1,22 @@
 """Log-probabilities of llama.cpp without its roundings, and of MLX, for the same tokens."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import numpy as np
 import xllamacpp
-from numpy.typing import NDArray
 
 from tasks import mlx_runtime
+from tasks.canary import served_logprobs, trained_logprobs
 from tasks.embedded import Address
+from tasks.gguf_layout import layout
 
-Logprobs = NDArray[np.float32]
 
-
-def served(
-    gguf: Path, prompt: list[int], count: int, adapter: Path | None = None
-) -> tuple[list[int], Logprobs]:
-    """Return llama.cpp's `count` greedy tokens, and each place's log-probabilities (count, words).
-
-    The cache is float32 and attention is not fused: both would round to 16 bits.
-    """
+@contextmanager
+def serving(gguf: Path, adapter: Path | None = None) -> Iterator[httpx.Client]:
+    """Serve a GGUF with a float32 cache and plain attention: both else round to 16 bits."""
     params = xllamacpp.CommonParams()
     params.model.path, params.hostnames, params.port = str(gguf), ["127.0.0.1"], 0
     params.n_ctx, params.ui, params.verbosity, params.n_parallel = 512, False, -1, 1
@@ -31,32 +29,18 @@ def served(
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
     server = xllamacpp.Server(params)
     address = Address(model="exact", url=server.listening_address, key="-", bytes=0)
-    asked = {"prompt": prompt, "n_predict": count, "temperature": 0, "n_probs": 100_000}
     with address.client(120) as client:
-        told = client.post("/completion", json=asked | {"ignore_eos": True}).json()
+        yield client
     del server
-    places = told["completion_probabilities"]
-    rows = np.zeros((len(places), len(places[0]["top_logprobs"])), np.float32)
-    for row, place in zip(rows, places, strict=True):
-        for one in place["top_logprobs"]:
-            row[one["id"]] = one["logprob"]
-    return [place["id"] for place in places], rows
 
 
-def computed(
-    folder: Path, prompt: list[int], answer: list[int], adapter: Path | None = None
-) -> Logprobs:
-    """Return MLX's log-probabilities (len(answer), words) of each place of the answer."""
-    mx = mlx_runtime.prepare()
-    from mlx_lm.utils import load_adapters, load_model
-
-    model, _ = load_model(folder)
-    if adapter:
-        model = load_adapters(model, str(adapter))
-    model.eval()
-    logits = model(mx.array([prompt + answer]))[0].astype(mx.float32)
-    logprobs = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-    return np.array(logprobs)[len(prompt) - 1 : -1]
+def tokens(gguf: Path) -> list[int]:
+    """Return 24 tokens of any kind and 8 that are letters."""
+    words = layout(gguf).keys["tokenizer.ggml.tokens"]
+    letters = [number for number, word in enumerate(words) if word.isascii() and word.isalpha()]
+    random = np.random.default_rng(1)
+    mixed = random.integers(20, 500, 24)
+    return [int(one) for one in (*mixed, *random.choice(letters, 8))]
 
 
 def differences(
@@ -65,10 +49,19 @@ def differences(
     served_adapter: Path | None = None,
     adapter: Path | None = None,
 ) -> tuple[float, float]:
-    """Return the mean and the largest |difference| over 12 places and their likely words."""
-    prompt = [int(one) for one in np.random.default_rng(1).integers(20, 500, 24)]
-    answer, theirs = served(gguf, prompt, 12, served_adapter)
-    ours = computed(folder, prompt, answer, adapter)
-    likely = theirs > -20
-    off = np.abs(ours - theirs)[likely]
-    return float(off.mean()), float(off.max())
+    """Return the mean and the largest |difference| over 8 places and their likely tokens."""
+    mlx_runtime.prepare()
+    from mlx_lm.utils import load_adapters, load_model
+
+    model, _ = load_model(folder)
+    if adapter:
+        model = load_adapters(model, str(adapter))
+    model.eval()
+    given = tokens(gguf)
+    ours, off = trained_logprobs(model, given), []
+    with serving(gguf, served_adapter) as client:
+        for place in range(24, len(given)):
+            theirs = served_logprobs(client, given, place, top=400)
+            assert theirs
+            off += [abs(ours[place - 1, n] - logprob) for n, logprob in theirs.items()]
+    return float(np.mean(off)), float(np.max(off))

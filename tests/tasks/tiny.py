@@ -1,11 +1,13 @@
 """Tiny random models of each architecture, written as llama.cpp's own converter lays them out."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import gguf
 import numpy as np
 
+from tasks import mlx_runtime
 from tasks.gguf_files import built_in
 from tasks.gguf_layout import layout
 
@@ -136,3 +138,26 @@ def _add_vocabulary(writer: gguf.GGUFWriter, keys: dict[str, Any]) -> None:
             writer.add_key_value(key, value, gguf.GGUFValueType.ARRAY, kind)
         else:
             writer.add_key_value(key, value, kind)
+
+
+def adapter(folder: Path, target: Path, seed: int = 0, **changes: Any) -> Path:
+    """Attach LoRA to a converted model as mlx-lm does, at random, and save it as mlx-lm does."""
+    mx = mlx_runtime.prepare()
+    from mlx.utils import tree_flatten
+    from mlx_lm.tuner.utils import linear_to_lora_layers
+    from mlx_lm.utils import load_model
+
+    mx.random.seed(seed)
+    model, _ = load_model(folder)
+    model.freeze()
+    setting = {"rank": 4, "scale": 2.0, "dropout": 0.0}
+    linear_to_lora_layers(model, len(model.layers), setting)
+    arrays = {
+        name: mx.random.normal(array.shape) * 0.1
+        for name, array in tree_flatten(model.trainable_parameters())
+    }
+    target.mkdir(parents=True, exist_ok=True)
+    mx.save_safetensors(str(target / "adapters.safetensors"), arrays)
+    told = {"fine_tune_type": "lora", "num_layers": len(model.layers), "lora_parameters": setting}
+    (target / "adapter_config.json").write_text(json.dumps(told | changes))
+    return target
