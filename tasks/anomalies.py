@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FEWEST = 12
-_ALPHA = 0.01  # chance of any false anomaly in a series of noise
+_ALPHA = 0.005  # chance of any false anomaly in a series of noise
 _ROUNDS = 5
+_CYCLES = 4
+_FITTING = 0.7  # least correlation of swing and level
+_VARIED = 0.2  # least range of the logarithm of the level, to tell how the swing goes with it
+_BLOCK = 12  # slots of the shortest block: one spike does not lift it
+_BLOCKS = 30  # fewest blocks to judge one of them by the others
+_CLIP = 4.0
+_FINE = 0.005  # of the usual range: noise below it is rounding
+_REACH = 3  # slots without an outlier that may lie within one anomaly; or an eighth of a season
+_LEAN = 1.5  # standard deviations to the same side there
 
 
 class Judged(NamedTuple):
@@ -36,25 +45,81 @@ def find_anomalies(series: pd.Series, unit: str = "") -> list[Finding]:
     even = evenly(series)
     if even.present.sum() < _FEWEST or not np.ptp(even.values):
         return []
-    judged = judge(even.values, even.present, periods(even))
-    return [_finding(series, even, judged, at, unit) for at in stretches(judged.outlying)]
+    lengths = periods(even)
+    judged = _judged(even, lengths)
+    reach = max(_REACH, min(lengths, default=0) // 8)
+    return [_finding(series, even, judged, at, unit) for at in _joined(judged, reach)]
+
+
+def _judged(even: Evenly, lengths: list[int]) -> Judged:
+    """Judge the values, or their logarithms where swings grow with the level."""
+    if not (lengths and _grows(even, max(lengths))):
+        return judge(even.values, even.present, lengths)
+    raised = even.values + even.centre / even.scale
+    judged = judge(np.log(raised), even.present, lengths)
+    return judged._replace(deviation=raised * -np.expm1(-judged.deviation))
+
+
+def _grows(even: Evenly, period: int) -> bool:
+    """Tell whether the swing within a season is in proportion to its level."""
+    raised = even.values + even.centre / even.scale
+    rows = raised.size // period
+    if raised.min() <= 0 or rows < _CYCLES:
+        return False
+    low, middle, high = np.quantile(
+        raised[: rows * period].reshape(rows, period), [0.1, 0.5, 0.9], axis=1
+    )
+    swing, level = np.log(np.maximum(high - low, 1e-12)), np.log(middle)
+    if np.ptp(level) < _VARIED or not np.ptp(swing):
+        return False
+    fit = float(np.corrcoef(level, swing)[0, 1])
+    return fit > _FITTING and fit * float(np.std(swing) / np.std(level)) > 0.5
 
 
 def judge(values: Vector, present: Flags, lengths: list[int]) -> Judged:
     """Hold each value against its season, its surroundings and its neighbours."""
     rest = deseasonalised(values, present, lengths)
-    rest = rest - smooth(rest, max(lengths, default=1))
-    return _whitened(rest, present)
+    longest = max(lengths, default=1)
+    rest = rest - smooth(rest, 3 * longest if longest > 1 else 1)
+    least = _FINE * float(np.ptp(np.quantile(values - smooth(values, 1), [0.05, 0.95])))
+    judged = _whitened(rest, present, least)
+    for size in sorted({length // 4 for length in lengths} | {min(lengths, default=16) // 2}):
+        if size >= _BLOCK and rest.size >= _BLOCKS * size:
+            calm = np.where(judged.outlying, 0.0, rest)
+            judged = _merged(judged, _in_blocks(calm, present, size, least), size)
+    return judged
 
 
-def _whitened(rest: Vector, present: Flags) -> Judged:
+def _in_blocks(rest: Vector, present: Flags, size: int, least: float) -> Judged:
+    """Judge the means of blocks, in which a long deviation adds up and a spike does not."""
+    rows = rest.size // size
+    scale = spread(rest[present])
+    calm = np.where(present, np.clip(rest, -_CLIP * scale, _CLIP * scale), 0.0)
+    means = calm[: rows * size].reshape(rows, size).mean(axis=1)
+    full = present[: rows * size].reshape(rows, size).mean(axis=1) > 0.5
+    return _whitened(means, full, least)
+
+
+def _merged(judged: Judged, blocks: Judged, size: int) -> Judged:
+    """Add the slots of outlying blocks, each with the judgement of its block."""
+    deviation, z, p = judged.deviation.copy(), judged.z.copy(), judged.p.copy()
+    outlying = judged.outlying.copy()
+    for block in np.flatnonzero(blocks.outlying):
+        place = slice(block * size, (block + 1) * size)
+        if not judged.outlying[place].any():
+            deviation[place], z[place] = blocks.deviation[block], blocks.z[block]
+            p[place], outlying[place] = blocks.p[block], True
+    return Judged(deviation, z, p, outlying)
+
+
+def _whitened(rest: Vector, present: Flags, least: float) -> Judged:
     """Judge a series without season and level; outliers found are taken out, and again."""
     clean, outlying = np.where(present, rest, 0.0), np.zeros(rest.size, dtype=bool)
     filter_ = autoregression(clean)
     for _ in range(_ROUNDS):
         found = surprises(clean, filter_)
         deviation = found + (rest - clean)
-        scale = spread(found[present & ~outlying]) or spread(found[present])
+        scale = max(spread(found[present & ~outlying]), least)
         if not scale:
             return _unmoved(rest, present)
         z = deviation / scale
@@ -80,6 +145,19 @@ def _unmoved(rest: Vector, present: Flags) -> Judged:
     few = 0 < moved.sum() <= max(1, 0.005 * present.sum())
     p = np.where(moved, 1e-12 if few else 1.0, 1.0)
     return Judged(rest, np.where(moved, np.sign(rest) * 7.0, 0.0), p, moved & few)
+
+
+def _joined(judged: Judged, reach: int) -> list[tuple[int, int]]:
+    """Return the stretches of outliers; two with the same lean between them are one."""
+    joined: list[tuple[int, int]] = []
+    for first, last in stretches(judged.outlying):
+        if joined and first - joined[-1][1] - 1 <= reach:
+            between = judged.z[joined[-1][1] + 1 : first]
+            if float(np.median(between)) * np.sign(judged.z[first]) > _LEAN:
+                joined[-1] = (joined[-1][0], last)
+                continue
+        joined.append((first, last))
+    return joined
 
 
 def stretches(flags: Flags) -> list[tuple[int, int]]:

@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks.timeseries import Vector
+from tasks.timeseries import Flags, Vector
 
 _ORDER = 6  # of the longest autoregression
 _CLIP = 3.0  # robust deviations at which values stop to count more
 _BULK = 3.0  # standard deviations: never an outlier below
 _RARE, _FEW = 0.025, 3  # the largest part, and number, of values that may be outliers
+_MANY = 1.0  # times the square root of their number
 _ALONE = 0.05  # values so large that the noise has in one series, at most, for an outlier
-_TRUST = 1.5  # power of the likelihood: in between an average over the laws and the best one
+_TRUST = 1.2  # power of the likelihood: in between an average over the laws and the best one
 _LAWS = (  # Student's t and the generalised normal law by shape, with how likely each is at first
     ("t", 2.0, 0.002),
     ("t", 2.5, 0.005),
@@ -42,23 +43,31 @@ def spread(values: Vector) -> float:
 
 def autoregression(values: Vector) -> Vector:
     """Return 1, -φ1, … -φp: what turns the values into white noise (Yule and Walker, BIC)."""
-    from scipy.linalg import solve_toeplitz
+    from scipy.linalg import toeplitz
 
     n, scale = values.size, spread(values)
     if n < 20 or not scale:
         return np.ones(1)
-    x = np.clip(values, -_CLIP * scale, _CLIP * scale)
-    x = x - x.mean()
-    covariance = np.array([float(x[: n - lag] @ x[lag:]) / n for lag in range(_ORDER + 1)])
+    inside = np.abs(values - np.median(values)) <= _CLIP * scale
+    x = np.where(inside, values - values[inside].mean(), 0.0)
+    covariance = np.array([_covariance(x, inside, lag) for lag in range(_ORDER + 1)])
+    if covariance[0] <= 0:
+        return np.ones(1)
     covariance[0] *= 1 + 1e-6
     best, least = np.ones(1), n * np.log(covariance[0])
     for order in range(1, min(_ORDER, n // 10) + 1):
-        phi = solve_toeplitz(covariance[:order], covariance[1 : order + 1])
+        matrix = toeplitz(covariance[:order])  # of pairs inside only: it may be singular
+        phi = np.linalg.lstsq(matrix, covariance[1 : order + 1], rcond=None)[0]
         left = covariance[0] - float(phi @ covariance[1 : order + 1])
         criterion = n * np.log(max(left, 1e-12 * covariance[0])) + order * np.log(n)
         if criterion < least:
             best, least = np.concatenate(([1.0], -phi)), criterion
     return best
+
+
+def _covariance(x: Vector, inside: Flags, lag: int) -> float:
+    pairs = int((inside[: x.size - lag] & inside[lag:]).sum())
+    return float(x[: x.size - lag] @ x[lag:]) / max(pairs, x.size // 4)
 
 
 def surprises(values: Vector, filter_: Vector) -> Vector:
@@ -99,9 +108,9 @@ def tail(z: Vector, level: float) -> Tail:
     """
     from scipy import stats
 
-    size = np.sort(np.abs(z))
+    size = np.sort(_peaks(np.abs(z)))
     n = size.size
-    first = min(max(int(np.searchsorted(size, _BULK)), n - max(_FEW, int(_RARE * n)), 5), n)
+    first = min(max(int(np.searchsorted(size, _BULK)), n - _rare(n), 5), n)
     weights = _weights(size, first)
     beyond = n * _chances(size[first:])  # expected
     left = n - np.arange(first, n)[:, None]
@@ -113,6 +122,19 @@ def tail(z: Vector, level: float) -> Tail:
     alone = size[first + apart[0] :]
     alone = alone[n * law.chance(alone) < _ALONE]
     return law._replace(limit=float(alone[0])) if alone.size else law
+
+
+def _rare(n: int) -> int:
+    """Return how many of n values may be outliers: a long series has fewer, in proportion."""
+    return int(max(_FEW, min(_RARE * n, _MANY * np.sqrt(n))))
+
+
+def _peaks(size: Vector) -> Vector:
+    """Return the sizes, of each run beyond the bulk the largest alone: one event counts once."""
+    beyond = size >= _BULK
+    starts = beyond & ~np.concatenate(([False], beyond[:-1]))
+    runs = np.maximum.reduceat(size, np.flatnonzero(starts)) if starts.any() else size[:0]
+    return np.concatenate((size[~beyond], runs))
 
 
 def _weights(size: Vector, first: int) -> Vector:

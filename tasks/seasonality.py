@@ -116,7 +116,9 @@ def _candidates(even: Evenly, values: Vector) -> list[int]:
     calendar = [round(seconds / even.step) for seconds in _CALENDAR if even.step]
     if even.step == 86_400 and even.present.all():
         calendar.append(5)
-    lengths = dict.fromkeys([*calendar, *_peaks(values - smooth(values, 1))])
+    peaks = _peaks(values - smooth(values, 1))
+    parts = [peak // part for peak in peaks for part in (2, 3, 4) if peak % part == 0]
+    lengths = dict.fromkeys([*calendar, *peaks, *parts])
     return [length for length in lengths if 2 <= length <= n / _CYCLES]
 
 

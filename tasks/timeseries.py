@@ -85,7 +85,7 @@ def _slots(index: pd.Index) -> tuple[NDArray[np.int64], float]:
     seconds = (moments - moments[0]).total_seconds().to_numpy()
     steps = np.diff(seconds)
     step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-    if not step or (step == _DAY and not (moments.dayofweek >= 5).any()):
+    if not step or (step == _DAY and not (moments.day_of_week >= 5).any()):
         return places, step
     slots = _calendar(moments, step / _DAY)
     slots = np.round(seconds / step).astype(np.int64) if slots is None else slots
