@@ -10,14 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from tasks import feeds, places, stories
+from tasks import articles, feeds, places, robots, stories
 from tasks.fetched import Limits, Page
 from tasks.language import sentences
 from tasks.matching import judge
 from tasks.posts import posts
 from tasks.sources import feed_url
 from tasks.store import Row, quoted, store
-from tasks.webpages import html_text
 from thirdshift.content import Entry, Source, SourceState, Story, Watchlist
 from thirdshift.errors import FeedBroken, PageUnavailable, ThirdShiftError
 from thirdshift.records import Record, now
@@ -163,10 +162,12 @@ def _feed(source: Source, state: SourceState) -> _Said:
 
 
 def _changed_page(source: Source, state: SourceState) -> _Said:
+    if not places.on_disk(source.url, source.mirror):
+        robots.pause(source.url)
     page = _page(source.url, source, state)
     if page.not_modified:
         return _Said(None)
-    text = html_text(page.text)[0][:_TEXT]
+    text = articles.main_text(page.text, page.url)[:_TEXT]
     said = _news(state.mark, text) if state.mark else ""
     at = page.fetched_at.astimezone(settings().zone)
     entry = Entry(

@@ -26,7 +26,7 @@ def read(
     Whoever passes a `file:` address must have it from the owner's own list. Raises what
     `tasks.web.fetch` raises, and DocumentUnreadable for a file that is not there.
     """
-    path = _on_disk(url, mirror)
+    path = on_disk(url, mirror)
     if path is None:
         accept = "application/rss+xml, application/atom+xml, application/feed+json, */*;q=0.8"
         return web.fetch(
@@ -35,7 +35,8 @@ def read(
     return _file(url, path, etag, limits or Limits())
 
 
-def _on_disk(url: str, mirror: str) -> Path | None:
+def on_disk(url: str, mirror: str) -> Path | None:
+    """Return the file a URL stands for, where it is one or is saved in `mirror`."""
     parts = urlsplit(url)
     if parts.scheme == "file":
         return Path(unquote(parts.path))

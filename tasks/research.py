@@ -4,20 +4,21 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tasks import places
-from tasks.fetched import Limits
+from tasks import articles, crawling, places, sources
+from tasks.fetched import Limits, Page
 from tasks.language import terms
+from tasks.page_metadata import metadata
 from tasks.passages import Article
 from tasks.stories import canonical, text_of
-from tasks.webpages import html_text
 from thirdshift.content import Story, Visit
-from thirdshift.errors import AddressRefused, ThirdShiftError
+from thirdshift.errors import AddressRefused, RobotsDisallowed, ThirdShiftError
 from thirdshift.settings import settings
 
 _LIMITS = Limits(seconds=30, wire_bytes=5_000_000, body_bytes=10_000_000, redirects=5)
 _TEXT = 40_000  # characters of a page
 _SHORT = 80  # characters; a page with less says nothing
 _COMMON = 2  # words a link's text must share with the story
+_STRANGER = "https://unknown.invalid/"
 _HTML = ("", "text/html", "application/xhtml+xml")
 
 
@@ -28,33 +29,45 @@ def explore(story: Story) -> tuple[list[Article], list[Visit]]:
     some with the story's.
     """
     limits, ends = settings().research, time.monotonic() + settings().research.seconds
-    articles = [Article(url=story.url, title=story.title, text=story.summary)]
+    told = Article(url=story.url, title=story.title, text=story.summary)
+    found: dict[str, Article] = {story.url: told}
     visits: list[Visit] = []
-    waiting, seen = [(story.url, 0)], {canonical(story.url)}
+    waiting, seen = [(story.url, 0, _origin(story))], {canonical(story.url)}
     while waiting and len(visits) < limits.pages and time.monotonic() < ends:
-        url, depth = waiting.pop(0)
-        article, html, visit = _visit(url, story)
+        url, depth, found_on = waiting.pop(0)
+        article, html, visit = _visit(url, story, found_on)
         visits.append(visit)
         if article:
-            articles = [article if one.url == article.url else one for one in articles]
-            articles += [article] if article not in articles else []
+            found[url] = article
         if depth < limits.depth:
             for link in _related(html, url, story):
                 if canonical(link) not in seen:
                     seen.add(canonical(link))
-                    waiting.append((link, depth + 1))
-    return [one for one in articles if one.text.strip()], visits
+                    waiting.append((link, depth + 1, url))
+    return [one for one in found.values() if one.text.strip()], visits
 
 
-def _visit(url: str, story: Story) -> tuple[Article | None, str, Visit]:
+def _origin(story: Story) -> str:
+    """Return where the story's address was found: what a stranger's feed names is a stranger's."""
+    listed = [one for one in sources.watchlist().sources if one.name == story.source]
+    return (sources.feed_url(listed[0]) if listed else "") or _STRANGER
+
+
+def _page(url: str, story: Story, found_on: str) -> Page:
+    if places.on_disk(url, story.mirror):
+        return places.read(url, mirror=story.mirror, limits=_LIMITS)
+    return crawling.read_page(url, found_on=found_on, limits=_LIMITS)
+
+
+def _visit(url: str, story: Story, found_on: str) -> tuple[Article | None, str, Visit]:
     try:
-        page = places.read(url, mirror=story.mirror, limits=_LIMITS)
+        page = _page(url, story, found_on)
         if page.content_type not in _HTML:
             why = f"It is {page.content_type}, not a page."
             return None, "", Visit(url=url, result="empty", reason=why)
         html = page.text
-        text, title = html_text(html)
-    except AddressRefused as error:
+        text, title = articles.main_text(html, page.url), metadata(html, page.url).title
+    except (AddressRefused, RobotsDisallowed) as error:
         return None, "", Visit(url=url, result="refused", reason=str(error))
     except ThirdShiftError as error:
         return None, "", Visit(url=url, result="failed", reason=str(error))
