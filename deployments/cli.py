@@ -8,7 +8,13 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from deployments import drafts_command, examples_command, feedback_command, sources_command
+from deployments import (
+    drafts_command,
+    examples_command,
+    feedback_command,
+    refine_command,
+    sources_command,
+)
 from deployments.console import err, grid, out, print_json, waiting
 from deployments.memory_command import ask, forget, ingest, reindex, search
 from thirdshift.errors import ThirdShiftError
@@ -22,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(feedback_command.app, name="feedback")
 app.add_typer(examples_command.app, name="examples")
+app.add_typer(refine_command.app, name="refine")
 for _command in (ingest, search, ask, forget, reindex, feedback_command.prefer):
     app.command()(_command)
 app.add_typer(sources_command.app, name="sources")

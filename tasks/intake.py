@@ -173,7 +173,8 @@ def _gone(known: dict[str, list[Row]], away: Sequence[Path]) -> Iterator[Reading
         return
     ids = quoted(*(row["id"] for rows in gone.values() for row in rows))
     store().update("documents", f"id IN {ids}", status="deleted", modified_at=now())
-    store().update("chunks", f"document_id IN {ids} AND status = 'active'", status="deleted")
+    here = f"document_id IN {ids} AND status IN ('active', 'flagged')"
+    store().update("chunks", here, status="deleted")
     for path in gone:
         yield Reading(path=Path(path), result="deleted")
 

@@ -17,12 +17,13 @@ from tasks.embedding import embedder
 from tasks.language import is_japanese
 from tasks.splitting import split
 from tasks.store import Row, quoted, store
+from tasks.superseding import with_corrections
 from tasks.tables import chunks_schema
 from thirdshift.records import Chunk, Document, Extract, Hit, Note, Piece, content_hash, now
 
 Vector = NDArray[np.float32]
 
-_ACTIVE = "status = 'active'"
+_ACTIVE = "status IN ('active', 'flagged')"  # what awaits review is not hidden behind one's back
 _REACH = 40  # candidates from each side of the hybrid
 _WORDS = 0.25  # share of the words' score beside the cosine, within one language
 _HALF = 12.0  # the BM25 score that counts half
@@ -56,7 +57,8 @@ def recall(query: str, k: int = 5, *, vector: Vector | None = None) -> list[Hit]
     rows = _joined(vector, near.result(), worded).values()
     scored = [(_score(row, is_japanese(query)), row) for row in rows]
     ranked = sorted(scored, key=lambda pair: -pair[0])
-    return [_hit(row, score) for score, row in _strangers_last(ranked[:k])]
+    settled = with_corrections(ranked, vector)[:k]
+    return [_hit(row, score) for score, row in _strangers_last(settled)]
 
 
 def similarities(query: str, texts: Sequence[str]) -> list[float]:
@@ -81,6 +83,11 @@ def forget(ids: Sequence[str]) -> int:
     store().delete("chunks", where)
     store().delete("documents", f"id IN {listed}")
     return gone
+
+
+def note_id(source: str) -> str:
+    """Return the document id of the note with this source (of one without: its text)."""
+    return content_hash("note", source)
 
 
 def put(readings: Sequence[tuple[Document, Sequence[Piece]]]) -> int:
@@ -121,7 +128,7 @@ def _document(note: Note) -> tuple[Document, Extract]:
     title = note.title or note.text.strip().split("\n", 1)[0][:80]
     extract = Extract(text=note.text, title=title, kind="markdown")
     document = Document(
-        id=content_hash("note", note.source or note.text),
+        id=note_id(note.source or note.text),
         uri=note.source or "note",
         title=title,
         kind="note",
@@ -217,7 +224,14 @@ def _score(row: Row, japanese: bool) -> float:
     else:
         score *= FOREIGN
     share = _DERIVED if row["provenance"] == "derived" else 1.0
-    return float(min(max(score * row["weight"] * share, 0.0), 1.0))
+    return _weighed(min(max(score * share, 0.0), 1.0), row["weight"])
+
+
+def _weighed(score: float, weight: float) -> float:
+    """Return a score in 0..1 under a weight in 0..2: it grows with both and stays in 0..1."""
+    if weight <= 1:
+        return float(score * weight)
+    return float(score + (weight - 1) * score * (1 - score))
 
 
 def _strangers_last(ranked: list[tuple[float, Row]]) -> list[tuple[float, Row]]:

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _ATTEMPTS = 5
 _PROBES = 20  # of an IVF_FLAT index: recall@10 0.999 at 100 k
-_SHOWN = ["id", "uri", "title", "text", "start", "end", "provenance", "weight"]
+_SHOWN = ["id", "document_id", "uri", "title", "text", "start", "end", "provenance", "weight"]
 
 
 class Store:

@@ -70,6 +70,23 @@ TABLES = {
             ("created_at", TIME),
         ]
     ),
+    "corrections": pa.schema(
+        [
+            ("id", pa.string()),  # of the document that says it
+            ("question", pa.string()),
+            ("text", pa.string()),
+            ("corrects", pa.list_(pa.string())),  # chunks it takes the place of, for the question
+        ]
+    ),
+    "refinements": pa.schema(
+        [
+            ("id", pa.string()),
+            ("changes", pa.string()),  # JSON of thirdshift.learning.Change
+            ("verdicts", pa.list_(pa.string())),
+            ("undone", pa.bool_()),
+            ("at", TIME),
+        ]
+    ),
     "preferences": pa.schema(
         [
             ("id", pa.string()),

@@ -67,3 +67,28 @@ class Preference(Record):
     model: str = ""
     adapter: str = ""
     created_at: datetime = Field(default_factory=now)
+
+
+class Change(Record):
+    """One thing a refinement changed, with what it was before.
+
+    `of` is what changed: a chunk's `weight` or `status`, or a `correction` (its document's id
+    stands for the chunk's, its text for the value; empty: there is none).
+    """
+
+    of: Literal["weight", "status", "correction"]
+    chunk_id: str
+    before: str
+    after: str
+    question: str = ""  # of a correction
+    corrects: list[str] = Field(default_factory=list)  # chunks that a correction takes the place of
+
+
+class Refinement(Record):
+    """What one night changed in memory, on which verdicts; it can be undone."""
+
+    id: str
+    changes: list[Change]
+    verdicts: list[str]  # as tasks.refinement names them
+    undone: bool = False
+    at: datetime = Field(default_factory=now)

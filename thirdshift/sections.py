@@ -69,6 +69,9 @@ class Learning(Section):
     keep_turns_days: float = Field(
         30, ge=0, description="Questions and answers stay this long for verdicts; 0 keeps none."
     )
+    half_life_days: float = Field(
+        90, gt=0, description="After so long a verdict counts half in what memory recalls first."
+    )
 
 
 class Web(Section):

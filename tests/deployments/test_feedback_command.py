@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from typer.testing import CliRunner
 
 from deployments.cli import app
 from tasks import memory
+from tasks.examples import give_feedback
 from tasks.models import ModelRuntime
+from tasks.refinement import refine
+from tasks.turns import keep_turn
 from thirdshift.errors import NotCollected, NotFound
 
 NOTE = "The roaster was serviced in March, by Mr Okabe."
@@ -94,3 +98,16 @@ def test_what_is_recalled_can_be_forgotten_by_its_id() -> None:
     assert _json("search", "roaster") == []
     with pytest.raises(NotFound, match="search --json"):
         _invoke("forget", hit["chunk_id"])
+
+
+def test_what_a_night_changed_is_listed_and_taken_back() -> None:
+    memory.remember([NOTE])
+    cited = [hit.chunk_id for hit in memory.recall(NOTE)]
+    give_feedback("bad", keep_turn("When was it?", "In May.", cited, tier="quote"))
+    assert "from the next night" in _invoke("refine", "list").stdout
+    refine(date.today())
+
+    assert "1 weight" in _invoke("refine", "list").stdout
+    assert "Nothing awaits review" in _invoke("refine", "review").stdout
+    assert "1 weight taken back" in _invoke("refine", "undo").stdout
+    assert _json("refine", "list")[0]["undone"]

@@ -48,4 +48,10 @@ def test_memory_survives_the_loss_of_prefects_database_and_the_other_way_round(
 
 
 def test_the_shift_runs_what_is_scheduled_at_night_in_its_order() -> None:
-    assert nightly() == ["ingest", "maintain-store", "monitor-sources", "shift-report"]
+    assert nightly() == [
+        "ingest",
+        "refine-memory",
+        "maintain-store",
+        "monitor-sources",
+        "shift-report",
+    ]

@@ -1,0 +1,51 @@
+"""Let the owner's verdicts tell in memory: weights, flags and corrections, without training."""
+
+import asyncio
+
+from prefect import flow, task
+from prefect.artifacts import acreate_table_artifact
+
+from tasks import refinement
+from tasks.outcomes import accountable
+from tasks.rankings import Rankings, comparison, rankings
+from thirdshift.learning import Refinement
+from thirdshift.outcome import Outcome
+from thirdshift.records import now
+from thirdshift.settings import settings
+
+refine = task(name="weigh, flag and correct")(refinement.refine)
+
+
+@flow(flow_run_name="refine memory")
+@accountable
+async def refine_memory() -> Outcome:
+    """Bring memory in line with the verdicts, and show what changed with ranks before and after."""
+    verdicts = refinement.considered()
+    if not verdicts:
+        return Outcome(status="nothing_to_do", reason="No answer has a verdict yet.")
+    before = await asyncio.to_thread(rankings, verdicts)
+    today = now().astimezone(settings().zone).date()
+    made = await asyncio.to_thread(refine, today)
+    if made is None:
+        return Outcome(status="nothing_to_do", reason="Memory is as the verdicts say.")
+    after = await asyncio.to_thread(rankings, verdicts)
+    await _show(made, before, after)
+    flags = len(refinement.flagged())
+    return Outcome.checked(
+        f"{_counted(made)}; {flags} passages await your review.",
+        [f"refinement {made.id[:8]}: `thirdshift refine undo` takes it back"],
+        refining_again_changes_nothing=refinement.refine(today) is None,
+        the_journal_has_it=made.id in {one.id for one in refinement.refinements()},
+    )
+
+
+async def _show(made: Refinement, before: Rankings, after: Rankings) -> None:
+    table = await asyncio.to_thread(comparison, made.changes, before, after)
+    told = "What the verdicts changed in memory; ranks are for the question, 1 is first."
+    await acreate_table_artifact(table, key="refined-memory", description=told)
+
+
+def _counted(made: Refinement) -> str:
+    kinds = {"weight": "weights", "status": "flags", "correction": "corrections"}
+    counts = {name: sum(one.of == of for one in made.changes) for of, name in kinds.items()}
+    return ", ".join(f"{count} {name} changed" for name, count in counts.items() if count)

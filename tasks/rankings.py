@@ -1,0 +1,59 @@
+"""What a refinement did to recall: the ranks of what changed, before and after."""
+
+from collections.abc import Mapping, Sequence
+
+from tasks.credit import newest
+from tasks.memory import recall
+from tasks.store import Row, quoted, store
+from thirdshift.learning import Change, Feedback
+
+Rankings = Mapping[str, Sequence[str]]  # ids of chunks, best first, by question
+
+_QUESTIONS = 20  # that are looked at, the newest
+_DEPTH = 20  # ranks
+_SHOWN = 3  # questions for one change
+
+
+def rankings(feedback: Sequence[Feedback]) -> dict[str, list[str]]:
+    """Return what memory recalls now for the newest questions with a verdict."""
+    questions = [one.question for one in newest(feedback)][-_QUESTIONS:]
+    return {one: [hit.chunk_id for hit in recall(one, _DEPTH)] for one in questions}
+
+
+def comparison(changes: Sequence[Change], before: Rankings, after: Rankings) -> list[Row]:
+    """Return a row for each change and question it tells for; a rank is None where not recalled."""
+    ids = quoted(*{change.chunk_id for change in changes})
+    columns = ["id", "document_id", "title", "uri"]
+    where = f"id IN {ids} OR document_id IN {ids}"
+    found = store().rows("chunks", where, columns).to_pylist()
+    named = {row["document_id"]: row for row in found} | {row["id"]: row for row in found}
+    return [
+        _compared(change, named.get(change.chunk_id, {}), question, before, after)
+        for change in changes
+        for question in _questions(change, before, after)
+    ]
+
+
+def _compared(change: Change, row: Row, question: str, before: Rankings, after: Rankings) -> Row:
+    identity = row.get("id", "")
+    return {
+        "passage": row.get("title", change.question),
+        "document": row.get("uri", ""),
+        "what": change.of,
+        "before": change.before,
+        "after": change.after,
+        "question": question,
+        "rank before": _rank(identity, before.get(question, [])),
+        "rank after": _rank(identity, after.get(question, [])),
+    }
+
+
+def _questions(change: Change, before: Rankings, after: Rankings) -> list[str]:
+    if change.of == "correction":
+        return [change.question]
+    found = [one for one in before if change.chunk_id in [*before[one], *after.get(one, [])]]
+    return found[-_SHOWN:] or [""]
+
+
+def _rank(chunk: str, ranking: Sequence[str]) -> int | None:
+    return ranking.index(chunk) + 1 if chunk in ranking else None

@@ -1,0 +1,49 @@
+"""Which passages must not stand beside, or above, a correction of the owner's.
+
+A correction is about one question. Asked again, it alone answers; for a question that is near it
+stands above the passage it corrects, which goes on answering everything else.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tasks.embedding import embedder
+from tasks.store import Row, quoted, store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PREFIX = "correction:"  # of a correction's uri
+_SAME = 0.8  # cosine of two questions that ask the same; others about the same thing reach 0.76
+_NEAR = 0.4  # cosine of a correction with a question it may have to do with
+_BELOW = 0.0001  # a score's last digit
+
+Ranked = list[tuple[float, Row]]
+
+
+def with_corrections(ranked: Ranked, vector: "NDArray[np.float32]") -> Ranked:
+    """Return scored rows, best first, without or below what corrections among them supersede.
+
+    Each row has its `id`, `document_id`, `uri` and `cosine` with the query of this `vector`.
+    """
+    found = {
+        row["document_id"]: score
+        for score, row in ranked
+        if row["uri"].startswith(PREFIX) and row["cosine"] >= _NEAR
+    }
+    if not found:
+        return ranked
+    kept = store().rows("corrections", f"id IN {quoted(*found)}").to_pylist()
+    likeness = embedder().query([row["question"] for row in kept]) @ vector
+    ceilings: dict[str, float] = {}
+    for row, like in zip(kept, likeness, strict=True):
+        ceiling = 0.0 if like >= _SAME else found[row["id"]] - _BELOW
+        for chunk in row["corrects"]:
+            ceilings[chunk] = min(ceilings.get(chunk, 1.0), ceiling)
+    return _under(ceilings, ranked)
+
+
+def _under(ceilings: dict[str, float], ranked: Sequence[tuple[float, Row]]) -> Ranked:
+    lowered = [(min(score, ceilings.get(row["id"], 1.0)), row) for score, row in ranked]
+    return sorted((pair for pair in lowered if pair[0] > 0), key=lambda pair: -pair[0])
