@@ -30,9 +30,9 @@ just form sentence great think say help low line differ turn cause much mean bef
 
 
 def measure(what: str, *, quick: bool, report: Say) -> dict[str, Rows]:
-    """Return rows of figures by name: retrieval, ingestion, engine, start, gate, or all."""
+    """Return rows of figures by name: retrieval, ingestion, engine, start, gate, train, or all."""
     benches = {"retrieval": retrieval, "ingestion": ingestion, "engine": engine}
-    benches |= {"start": start, "gate": gate}
+    benches |= {"start": start, "gate": gate, "train": train}
     if what not in (*benches, "all"):
         raise NotFound(f"There is no bench {what}.", f"There are: {', '.join(benches)}, all.")
     chosen = benches if what == "all" else {what: benches[what]}
@@ -97,6 +97,14 @@ def gate(quick: bool, report: Say) -> Rows:
     report("reading sensors")
     with _elsewhere():
         return measure_gate(20 if quick else 100)
+
+
+def train(quick: bool, report: Say) -> Rows:
+    """Compare our training with mlx-lm's own command, in turns; short examples."""
+    from deployments.bench_train import measure_train
+
+    with _elsewhere() as home:
+        return measure_train(home, *((8, 1) if quick else (16, 5)), report)
 
 
 def start(quick: bool, report: Say) -> Rows:

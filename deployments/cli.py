@@ -187,7 +187,7 @@ def run(
 @app.command()
 def bench(
     what: Annotated[
-        str, typer.Argument(help="retrieval, ingestion, engine, start, gate or all.")
+        str, typer.Argument(help="retrieval, ingestion, engine, start, gate, train or all.")
     ] = "all",
     quick: Annotated[bool, typer.Option(help="Smaller sizes, for a first look.")] = False,
     as_json: Json = False,

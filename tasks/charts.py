@@ -20,6 +20,8 @@ COLOURS = {
     "waiting": "#3f9fbf",
     "failed": "#b3392f",
 }
+_LINES = ("#4d7ea8", "#d98c1f", "#2e7d4f", "#b07cc6")
+_FEW = 30  # points that are each worth a dot
 _INK = "#7d8590"  # legible on white and on black
 
 
@@ -48,6 +50,20 @@ def bars(values: Mapping[str, float], unit: str) -> str:
     axes.invert_yaxis()
     axes.set_xlabel(unit)
     axes.margins(x=0.12)
+    return _svg(figure)
+
+
+def curves(points: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> str:
+    """Draw one line per name through its (x, y) points, a dot at each of a few; return SVG."""
+    figure, axes = _canvas(rows=7)
+    drawn = dict(zip(points, _LINES, strict=False))
+    for name, colour in drawn.items():
+        marker = "o" if len(points[name]) <= _FEW else ""
+        axes.plot(*zip(*points[name], strict=True), color=colour, marker=marker, linewidth=1.6)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y, color=_INK)
+    axes.grid(axis="y", alpha=0.25)
+    _legend(axes, drawn)
     return _svg(figure)
 
 

@@ -60,6 +60,8 @@ class Progress(Record):
     loss: float
     validation_loss: float | None = None  # where it was just measured
     margin: float | None = None  # DPO: β × how much more the chosen answers gained, in nats
+    tokens: int
+    trained_tokens: int
     tokens_per_second: float
     trained_tokens_per_second: float
     peak_gb: float

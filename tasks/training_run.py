@@ -216,6 +216,8 @@ class TrainingRun:
             loss=history.losses[-1],
             validation_loss=measured[0] if measured else None,
             margin=history.margins[-1] if history.margins else None,
+            tokens=batch.tokens,
+            trained_tokens=batch.trained,
             tokens_per_second=batch.tokens / seconds,
             trained_tokens_per_second=batch.trained / seconds,
             peak_gb=history.peak_bytes / 1e9,
