@@ -203,7 +203,7 @@ class TrainingRun:
             if reached >= recipe.margin_ceiling:
                 raise Enough(f"The margin reached {reached:.2f}.")
         losses = [one.loss for one in history.validation]
-        if recipe.patience and len(losses) - losses.index(min(losses)) > recipe.patience:
+        if losses and recipe.patience and len(losses) - losses.index(min(losses)) > recipe.patience:
             raise Enough(f"The validation loss did not fall below {min(losses):.3g} any more.")
 
     def _progress(self, batch: Batch, seconds: float) -> Progress:

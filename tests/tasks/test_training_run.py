@@ -159,6 +159,12 @@ def test_it_ends_when_validation_gets_no_better(train: Train, examples: Path) ->
     assert "validation loss" in found.ended and found.history.iteration < 200
 
 
+def test_without_validation_data_it_trains_to_the_end(train: Train, examples: Path) -> None:
+    (examples / "valid.jsonl").unlink()
+    found = manifest(train("adapter", examples, LORA))
+    assert found.history.iteration == 12 and not found.history.validation
+
+
 def test_examples_that_are_too_long_are_left_out_and_counted(train: Train, examples: Path) -> None:
     row = json.dumps({"prompt": "Long?", "completion": "very " * 100})
     with (examples / "train.jsonl").open("a") as file:
