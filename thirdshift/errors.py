@@ -13,6 +13,7 @@ ThirdShiftError
 ├── EmbeddingMismatch      the store's vectors come from another model
 ├── DocumentUnreadable     a file cannot become text
 ├── DatasetInvalid         a row of a data set cannot be trained on, or there are none
+├── TooLittleData          too little was taught to train and to judge; it says how much
 ├── TrainingFailed         a training ended without an adapter: it diverged, or it died
 ├── FeedBroken             a watched source does not give what it should
 ├── SecretMissing          the keychain does not hold it, or there is no keychain
@@ -90,6 +91,10 @@ class DocumentUnreadable(ThirdShiftError):
 
 class DatasetInvalid(ThirdShiftError):
     """A row of a data set cannot be trained on, or there are none."""
+
+
+class TooLittleData(ThirdShiftError):
+    """Too little was taught to train and to judge; it says how much is missing."""
 
 
 class TrainingFailed(ThirdShiftError):

@@ -1,7 +1,8 @@
 """Records of what the owner teaches: turns, verdicts on them, examples and preferences."""
 
 from datetime import datetime
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -92,3 +93,18 @@ class Refinement(Record):
     verdicts: list[str]  # as tasks.refinement names them
     undone: bool = False
     at: datetime = Field(default_factory=now)
+
+
+class Rejected(Record):
+    """A row that a data set leaves out, and why."""
+
+    id: str
+    reason: str
+
+
+class Dataset(Record):
+    """A data set to train on: its folder, what the manifest in it says, what was left out."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    left_out: list[Rejected]

@@ -72,6 +72,15 @@ class Learning(Section):
     half_life_days: float = Field(
         90, gt=0, description="After so long a verdict counts half in what memory recalls first."
     )
+    min_examples: int = Field(
+        20, ge=3, description="Fewer accepted examples than this are not trained on."
+    )
+    min_preferences: int = Field(
+        40, ge=3, description="Fewer preferences than this are not trained on: small sets lie."
+    )
+    replay_share: float = Field(
+        0.25, ge=0, lt=0.9, description="Share of general examples in training, against forgetting."
+    )
 
 
 class Web(Section):

@@ -1,0 +1,50 @@
+"""Suites of expectations kept as JSON, held against a table by Great Expectations."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_OURS = ("batch_id", "column")  # of an expectation's arguments; said elsewhere
+
+
+class Unmet(NamedTuple):
+    """An expectation that does not hold: about what, in words, and in which rows, from 0."""
+
+    column: str
+    said: str
+    rows: Sequence[int]
+
+
+def unmet(frame: "pd.DataFrame", suite: Path) -> list[Unmet]:
+    """Return the expectations of a suite that the table does not meet. Takes some seconds."""
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    import great_expectations as gx  # 9 s
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    context = gx.get_context(mode="ephemeral")
+    context.enable_analytics(False)
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    expected = gx.ExpectationSuite(name=suite.stem)
+    for one in json.loads(suite.read_text(encoding="utf-8"))["expectations"]:
+        made: Any = get_expectation_impl(one["type"])
+        expected.add_expectation(made(**one["kwargs"]))
+    asset = context.data_sources.add_pandas("data").add_dataframe_asset("rows")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    found = batch.validate(expected, result_format={"result_format": "COMPLETE"})
+    return [_unmet(result) for result in found.results if not result.success]
+
+
+def _unmet(result: Any) -> Unmet:
+    configured, found = result.expectation_config, result.result
+    words = configured.type.removeprefix("expect_").replace("_", " ")
+    told = {key: value for key, value in configured.kwargs.items() if key not in _OURS}
+    observed = found.get("observed_value")
+    seen = f", it is {observed}" if observed is not None else ""
+    said = f"{words} {json.dumps(told, ensure_ascii=False, default=str) if told else ''}".strip()
+    rows = [int(row) for row in found.get("unexpected_index_list") or []]
+    return Unmet(str(configured.kwargs.get("column", "")), said + seen, rows)
