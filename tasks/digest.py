@@ -4,11 +4,10 @@ There is one such note, of last night; the next shift's replaces it. Older shift
 ledger and in their reports.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.report import Shift
-from thirdshift.outcome import Ran
+from tasks.report import Shift, told
 from thirdshift.records import Note
 from thirdshift.settings import settings
 
@@ -45,14 +44,10 @@ def note(shift: Shift, path: Path) -> Note:
 
 def _sentences(shift: Shift) -> Iterator[str]:
     yield f"Last night: {shift.brief}" if shift.brief else "Last night's shift."
-    for run in _last(shift.runs):
+    for run in told(shift.runs):
         (english, japanese), name = _SAID[run.outcome.status], run.flow.replace("_", " ")
         what, meant = _MEANT.get(run.flow, (name, name))
         yield f"Last night {name} ({what}) {english}: {run.outcome.reason} {meant}は{japanese}。"
     yield from (f"Last night a run was lost: {line}" for line in shift.lost)
     if not shift.lost and not any(run.outcome.status == "failed" for run in shift.runs):
         yield "Last night nothing failed. 昨夜、失敗したものはありません。"
-
-
-def _last(runs: Sequence[Ran]) -> list[Ran]:
-    return list({run.run: run for run in runs}.values())

@@ -109,17 +109,24 @@ def _ran(shift: Shift) -> str:
     if not shift.runs:
         return "Nothing ran."
     head = "| at | run | outcome | took | energy | why |\n|---|---|---|---|---|---|"
-    tries = Counter(run.run for run in shift.runs)
-    rows = (_row(run, tries[run.run]) for run in _last_tries(shift.runs))
+    times = Counter(_line_of(run) for run in shift.runs)
+    rows = (_row(run, times[_line_of(run)]) for run in told(shift.runs))
     return "\n".join(["## What ran", "", head, *rows])
 
 
-def _last_tries(runs: Sequence[Ran]) -> list[Ran]:
-    """Return the last try of each run: one that waited all night is one line, not forty."""
-    return list({run.run: run for run in runs}.values())
+def told(runs: Sequence[Ran]) -> list[Ran]:
+    """Return what is worth a line: the last try of each run, and the last idle run of a flow.
+
+    A run that waited all night is one line, not forty; an hourly look that found nothing too.
+    """
+    return list({_line_of(run): run for run in runs}.values())
 
 
-def _row(run: Ran, tries: int) -> str:
+def _line_of(run: Ran) -> str:
+    return f"{run.flow} found nothing" if run.outcome.status == "nothing_to_do" else run.run
+
+
+def _row(run: Ran, times: int) -> str:
     energy = "not metered" if run.joules is None else f"{run.joules:,.0f} J"
     cells = [
         _clock(run.started_at, "%H:%M:%S"),
@@ -127,9 +134,15 @@ def _row(run: Ran, tries: int) -> str:
         f"**{run.outcome.status.replace('_', ' ')}**",
         _duration(run.seconds),
         energy,
-        cell(run.outcome.reason) + (f" (try {tries})" if tries > 1 else ""),
+        cell(run.outcome.reason) + _often(run, times),
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _often(run: Ran, times: int) -> str:
+    if times < 2:
+        return ""
+    return f" ({times} times)" if run.outcome.status == "nothing_to_do" else f" (try {times})"
 
 
 def _made(shift: Shift) -> str:
@@ -145,8 +158,8 @@ def _thing(thing: str, shift: Shift) -> str:
 
 
 def _not_done(shift: Shift) -> str:
-    waits = [run for run in _last_tries(shift.runs) if run.outcome.status == "waiting"]
-    held_back = [run for run in _last_tries(shift.runs) if run.outcome.status in _HELD_BACK]
+    waits = [run for run in told(shift.runs) if run.outcome.status == "waiting"]
+    held_back = [run for run in told(shift.runs) if run.outcome.status in _HELD_BACK]
     failed = [run for run in shift.runs if run.outcome.status == "failed"]
     lines = [f"- **Waiting for you**: {plain(run.outcome.reason)}" for run in waits]
     lines += [

@@ -127,3 +127,13 @@ def test_the_newest_report_is_always_at_the_same_place() -> None:
     path = write(later.model_copy(update={"until": later.until + timedelta(days=1)}))
 
     assert latest().samefile(path)
+
+
+def test_an_hourly_look_that_found_nothing_is_one_line() -> None:
+    looks = [_ran("monitor_sources", "nothing_to_do", "Nothing new.") for _ in range(24)]
+    looks = [one.model_copy(update={"id": f"look {n}"}) for n, one in enumerate(looks)]
+
+    said = markdown(_shift(*looks, _ran("ingest")), {})
+
+    assert said.count("| monitor sources |") == 1
+    assert "Nothing new. (24 times)" in said
