@@ -78,7 +78,8 @@ def plain(facts: dict[str, int]) -> str:
 def _facts(shift: Shift) -> dict[str, int]:
     counts = Counter(run.outcome.status for run in shift.runs)
     facts = {"runs": len(shift.runs) + len(shift.lost)}
-    facts |= {name: counts[name] for name in ("done", "nothing_to_do", "skipped", "deferred")}
+    facts |= {name: counts[name] for name in ("done", "nothing_to_do", "waiting", "skipped")}
+    facts["deferred"] = counts["deferred"] + counts["preempted"]
     facts["failed"] = counts["failed"] + len(shift.lost)
     facts["documents_in_memory"] = sum(shift.memory.documents.values())
     return facts
