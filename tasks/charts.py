@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from thirdshift.judgement import Interval
 from thirdshift.outcome import Ran
 
 if TYPE_CHECKING:
@@ -50,6 +51,20 @@ def bars(values: Mapping[str, float], unit: str) -> str:
     axes.invert_yaxis()
     axes.set_xlabel(unit)
     axes.margins(x=0.12)
+    return _svg(figure)
+
+
+def intervals(values: Mapping[str, Interval], held: Sequence[bool], unit: str) -> str:
+    """Draw each name's mean and confidence interval around zero, red where it did not hold."""
+    figure, axes = _canvas(rows=len(values))
+    for at, (one, good) in enumerate(zip(values.values(), held, strict=True)):
+        colour = COLOURS["done" if good else "failed"]
+        axes.plot([one.low, one.high], [at, at], color=colour, linewidth=3, alpha=0.6)
+        axes.plot([one.mean], [at], marker="o", color=colour)
+    axes.axvline(0, color=_INK, linewidth=1)
+    axes.set_yticks(range(len(values)), list(values))
+    axes.invert_yaxis()
+    axes.set_xlabel(unit)
     return _svg(figure)
 
 

@@ -17,6 +17,8 @@ ThirdShiftError
 ├── TrainingFailed         a training ended without an adapter: it diverged, or it died
 ├── FeedBroken             a watched source does not give what it should
 ├── SecretMissing          the keychain does not hold it, or there is no keychain
+├── TooLittleData          what was collected cannot carry a decision yet
+├── EvaluationFailed       a candidate could not be judged
 ├── StoreBusy              another process holds the store's lock
 ├── DiskFull               too little room to write safely
 ├── PortTaken              a port we need belongs to someone else
@@ -107,6 +109,14 @@ class FeedBroken(ThirdShiftError):
 
 class SecretMissing(ThirdShiftError):
     """The keychain does not hold it, or there is no keychain."""
+
+
+class TooLittleData(ThirdShiftError):
+    """What was collected cannot carry a decision yet."""
+
+
+class EvaluationFailed(ThirdShiftError):
+    """A candidate could not be judged."""
 
 
 class StoreBusy(ThirdShiftError):

@@ -171,3 +171,26 @@ class Notify(Section):
         description="Apprise addresses without secrets, e.g. macosx://, or keychain:NAME for one "
         "kept with `keyring set thirdshift NAME`.",
     )
+
+
+class Judging(Section):
+    """When a trained model is good enough to be served."""
+
+    confidence: float = Field(
+        0.95, ge=0.8, lt=1, description="A gain or loss counts beyond this confidence."
+    )
+    tolerance: float = Field(
+        0.05, gt=0, le=0.5, description="How much of its general ability a model may lose, 0 to 1."
+    )
+    min_held_out: int = Field(
+        8, ge=4, description="Held-out examples or pairs without which nothing is decided."
+    )
+    min_topics: int = Field(4, ge=2, description="Topics these must come from, at least.")
+    max_strangeness: float = Field(
+        1.0,
+        gt=0,
+        description="Nats per token by which answers may become less believable to the base.",
+    )
+    gibberish: float = Field(
+        5.0, gt=0, description="Nats per token, for the base, above which an answer is gibberish."
+    )

@@ -108,6 +108,7 @@ class Settings(BaseSettings):
     ports: sections.Ports = Field(default_factory=sections.Ports)
     runner: sections.Runner = Field(default_factory=sections.Runner)
     energy: sections.Energy = Field(default_factory=sections.Energy)
+    judging: sections.Judging = Field(default_factory=sections.Judging)
     learning: sections.Learning = Field(default_factory=sections.Learning)
     web: sections.Web = Field(default_factory=sections.Web)
     monitor: sections.Monitor = Field(default_factory=sections.Monitor)
@@ -206,6 +207,11 @@ class Settings(BaseSettings):
     def training_path(self) -> Path:
         """The owner's changes to the recipes of training."""
         return self.home / "training"
+
+    @property
+    def evaluations_path(self) -> Path:
+        """What the gate measured and decided, a folder a candidate."""
+        return self.home / "evaluations"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,0 +1,66 @@
+"""What the gate may want of a pair of measurements: a gain beyond chance, or no loss."""
+
+from collections.abc import Sequence
+
+from tasks.confidence import interval
+from thirdshift.judgement import Criterion, Interval, Unit
+from thirdshift.settings import settings
+
+Pair = tuple[Sequence[float], Sequence[float]]  # of the base and of the candidate, item by item
+
+
+def gain(name: str, unit: Unit, pair: Pair, topics: Sequence[str]) -> Criterion:
+    """Want a gain beyond chance."""
+    change = interval(changes(pair), topics)
+    return criterion(name, unit, pair, change, "a gain beyond chance", change.low > 0)
+
+
+def no_loss(name: str, unit: Unit, pair: Pair, topics: Sequence[str] = ()) -> Criterion:
+    """Want confidence that no more than the tolerance is lost."""
+    return no_loss_beyond(settings().judging.tolerance, name, unit, pair, topics)
+
+
+def no_loss_beyond(
+    limit: float, name: str, unit: Unit, pair: Pair, topics: Sequence[str] = ()
+) -> Criterion:
+    """Want confidence that no more than `limit` is lost."""
+    change = interval(changes(pair), topics)
+    wanted = f"surely no loss beyond {limit:g}"
+    return criterion(name, unit, pair, change, wanted, change.low >= -limit)
+
+
+def no_certain_loss(name: str, unit: Unit, pair: Pair) -> Criterion:
+    """Want no loss that is beyond the tolerance for certain: for groups too small to be sure."""
+    change, limit = interval(changes(pair)), settings().judging.tolerance
+    return criterion(
+        name, unit, pair, change, f"no sure loss beyond {limit:g}", change.high >= -limit
+    )
+
+
+def at_least_half(name: str, unit: Unit, base: float, candidate: float, n: int) -> Criterion:
+    """Want at least half of what the base has, of a figure that has no interval."""
+    difference = candidate - base
+    change = Interval(mean=difference, low=difference, high=difference, n=n)
+    held = candidate >= base / 2
+    return criterion(name, unit, ([base], [candidate]), change, "half of the base's", held)
+
+
+def changes(pair: Pair) -> list[float]:
+    """Return candidate minus base, item by item."""
+    return [new - old for old, new in zip(*pair, strict=True)]
+
+
+def criterion(
+    name: str, unit: Unit, pair: Pair, change: Interval, wanted: str, held: bool
+) -> Criterion:
+    """Return the record of what was measured, wanted and found."""
+    base, candidate = (sum(values) / len(values) for values in pair)
+    return Criterion(
+        name=name,
+        unit=unit,
+        base=base,
+        candidate=candidate,
+        change=change,
+        wanted=wanted,
+        held=held,
+    )

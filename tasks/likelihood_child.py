@@ -1,0 +1,177 @@
+"""The process that weighs answers: `python -m tasks.likelihood_child`, for `tasks.likelihood`.
+
+It reads one Ask on standard input and writes a Weighed a line, a batch at a time.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tasks.lifeline import end_with_parent
+from tasks.mlx_runtime import prepare
+from thirdshift.records import Record, content_hash
+
+LOW = 10  # nice: whatever else wants the cores gets them
+BATCH = 512  # tokens weighed together
+
+
+class Row(Record):
+    """A prompt in the chat template, and a completion to weigh; nothing follows it."""
+
+    messages: list[dict[str, str]]
+    completion: str
+
+    @classmethod
+    def asked(cls, prompt: str, completion: str) -> "Row":
+        """Return the row of a single question."""
+        return cls(messages=[{"role": "user", "content": prompt}], completion=completion)
+
+    @property
+    def id(self) -> str:
+        """A hash of what is weighed."""
+        said = [part for message in self.messages for part in sorted(message.items())]
+        return content_hash(*(text for pair in said for text in pair), self.completion)
+
+
+class Ask(Record):
+    """What to weigh with which model. Paths are absolute."""
+
+    base: Path
+    adapter: Path | None
+    rows: list[Row]
+
+
+class Weighed(Record):
+    """The log-probability of a row's completion, in nats, and its number of tokens."""
+
+    id: str
+    nats: float
+    tokens: int
+
+    @property
+    def cost(self) -> float:
+        """The mean −log p of a token."""
+        return -self.nats / max(self.tokens, 1)
+
+
+class Example(NamedTuple):
+    """Tokens of a prompt and its completion, which begins at `start`."""
+
+    id: str
+    tokens: list[int]
+    start: int
+
+
+def main() -> None:
+    """Weigh what standard input asks."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)  # what libraries print goes to the log
+    end_with_parent()
+    os.nice(LOW)
+    ask = Ask.model_validate_json(sys.stdin.readline())
+    for weighed in weighings(ask):
+        channel.write(weighed.model_dump_json() + "\n")
+
+
+def weighings(ask: Ask) -> Iterator[Weighed]:
+    """Load the model and yield each row's figure."""
+    prepare()
+    from mlx_lm.utils import load_tokenizer
+
+    tokenizer = load_tokenizer(ask.base)
+    examples = [_example(tokenizer, row) for row in ask.rows]
+    shared = _shared([example.tokens[: example.start] for example in examples])
+    scale = Scale(_model(ask), shared[:-1])  # the last one predicts the first of a completion
+    for batch in _batches(examples, len(scale.prefix)):
+        yield from scale.weigh(batch)
+
+
+def _model(ask: Ask) -> Any:
+    """Return the model in evaluation mode, with its adapter attached."""
+    from mlx_lm.tuner.utils import load_adapters
+
+    from tasks.training_model import load
+
+    model = load(ask.base)
+    if ask.adapter:
+        load_adapters(model, str(ask.adapter))
+    model.eval()
+    return model
+
+
+def _example(tokenizer: Any, row: Row) -> Example:
+    prompt = tokenizer.apply_chat_template(row.messages, add_generation_prompt=True)
+    completion = tokenizer.encode(row.completion, add_special_tokens=False)
+    return Example(row.id, [*prompt, *completion], len(prompt))
+
+
+def _shared(prompts: Sequence[Sequence[int]]) -> list[int]:
+    """Return the tokens with which all prompts begin."""
+    alike = takewhile(lambda column: len(set(column)) == 1, zip(*prompts, strict=False))
+    return [column[0] for column in alike]
+
+
+def _batches(examples: Sequence[Example], prefix: int) -> Iterator[list[Example]]:
+    """Gather examples of like length until a batch, padded, is full."""
+    batch: list[Example] = []
+    for example in sorted(examples, key=lambda one: len(one.tokens)):
+        if batch and (len(batch) + 1) * (len(example.tokens) - prefix) > BATCH:
+            yield batch
+            batch = []
+        batch.append(example)
+    if batch:
+        yield batch
+
+
+class Scale:
+    """A model, and the keys and values of a prefix that all its examples share."""
+
+    def __init__(self, model: Any, prefix: Sequence[int]) -> None:
+        import mlx.core as mx
+        from mlx_lm.models.cache import KVCache, make_prompt_cache
+
+        self._model = model
+        self._caches = make_prompt_cache(model)
+        plain = all(type(cache) is KVCache for cache in self._caches)
+        self.prefix = list(prefix) if plain else []  # other caches cannot be shared by rows
+        if self.prefix:
+            mx.eval(model(mx.array([self.prefix]), cache=self._caches))
+
+    def weigh(self, examples: Sequence[Example]) -> Iterator[Weighed]:
+        """Yield the figures of a batch."""
+        import mlx.core as mx
+        import mlx.nn as nn
+
+        at = len(self.prefix)
+        longest = max(len(example.tokens) for example in examples)
+        padded = [one.tokens + [0] * (longest - len(one.tokens)) for one in examples]
+        tokens = mx.array(padded)[:, at:]
+        logits = self._model(tokens[:, :-1], cache=self._rows(len(examples)))
+        costs = nn.losses.cross_entropy(logits.astype(mx.float32), tokens[:, 1:])
+        rows: Any = costs.tolist()
+        for example, row in zip(examples, rows, strict=True):
+            weighed = row[example.start - at - 1 : len(example.tokens) - at - 1]
+            yield Weighed(id=example.id, nats=-sum(weighed), tokens=len(weighed))
+
+    def _rows(self, count: int) -> list[Any] | None:
+        """Return the prefix's cache, once for each row; causal masks keep padding out of sight."""
+        import mlx.core as mx
+        from mlx_lm.models.cache import KVCache
+
+        if not self.prefix:
+            return None
+        rows = []
+        for cache in self._caches:
+            keys, values = cache.keys_and_values()
+            rows.append(KVCache())
+            rows[-1].update_and_fetch(
+                mx.repeat(keys, count, axis=0), mx.repeat(values, count, axis=0)
+            )
+        return rows
+
+
+if __name__ == "__main__":
+    main()
