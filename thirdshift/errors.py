@@ -17,7 +17,6 @@ ThirdShiftError
 ├── TrainingFailed         a training ended without an adapter: it diverged, or it died
 ├── FeedBroken             a watched source does not give what it should
 ├── SecretMissing          the keychain does not hold it, or there is no keychain
-├── TooLittleData          what was collected cannot carry a decision yet
 ├── EvaluationFailed       a candidate could not be judged
 ├── StoreBusy              another process holds the store's lock
 ├── DiskFull               too little room to write safely
@@ -109,10 +108,6 @@ class FeedBroken(ThirdShiftError):
 
 class SecretMissing(ThirdShiftError):
     """The keychain does not hold it, or there is no keychain."""
-
-
-class TooLittleData(ThirdShiftError):
-    """What was collected cannot carry a decision yet."""
 
 
 class EvaluationFailed(ThirdShiftError):
