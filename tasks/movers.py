@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 Aggregate = Literal["sum", "mean"]
 Window = tuple[Any, Any]  # first and last moment, both inside
 
+_WEEK = timedelta(days=7)
 _PERIODS = ("Y", "Q", "M", "W", "D", "h")
 _FEWEST = 6  # periods of a length, for that length to be the natural one to compare
 
@@ -83,8 +85,9 @@ def explain_anomaly(
 ) -> list[Finding]:
     """Return the members, over all dimensions, that carry an anomaly or a shift.
 
-    The stretch of the finding is held against as many moments of equal length before it; a
-    member's share of the deviation is compared with its usual share of the measure.
+    The stretch of the finding is held against the same stretch a week before, where it is
+    shorter than a week and the data reach back so far (a Monday meets a Monday), else against
+    as many moments just before it.
     """
     before = _reference(frame[time], finding.start, finding.end)
     if before is None:
@@ -130,9 +133,15 @@ def _window(period: Any, zone: Any) -> Window:
 
 
 def _reference(times: pd.Series, start: Any, end: Any) -> Window | None:
-    moments = np.sort(times.dropna().unique())
-    inside = int(((moments >= start) & (moments <= end)).sum())
-    earlier = moments[moments < start][-max(inside, 1) :]
+    import pandas as pd
+
+    moments = pd.Index(times.dropna().unique()).sort_values()
+    inside = max(int(((moments >= start) & (moments <= end)).sum()), 1)
+    if isinstance(moments, pd.DatetimeIndex) and end - start < _WEEK:
+        week = start - _WEEK, end - _WEEK
+        if int(((moments >= week[0]) & (moments <= week[1])).sum()) == inside:
+            return week
+    earlier = moments[moments < start][-inside:]
     return (earlier[0], earlier[-1]) if len(earlier) else None
 
 
