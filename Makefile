@@ -15,7 +15,7 @@ up: ## start everything and keep it running
 test: lint ## lint, then every test
 	@.venv/bin/pytest
 
-long: ## what takes minutes: every process killed, ended and stopped while runs go on; real training
+long: ## what takes minutes: processes started, killed and stopped while runs go on; the whole path
 	@sh deployments/bootstrap.sh dev
 	@.venv/bin/pytest -m long
 

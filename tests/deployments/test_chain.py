@@ -42,7 +42,7 @@ def up(home: Path, override: Callable[..., None], site: Web) -> Iterator[None]:
     supervise.down()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_an_item_of_a_feed_becomes_an_approved_draft_whose_citations_exist(
     up: None, site: Web

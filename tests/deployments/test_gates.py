@@ -18,7 +18,7 @@ from tests.deployments.conftest import Shift, ended, said, start, until
 from thirdshift.outcome import Ran
 from thirdshift.records import now
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 class Gated(Shift):

@@ -17,7 +17,7 @@ from deployments.processes import Processes
 from tests.deployments.conftest import Shift, ended, runner, said, start, until
 from thirdshift.records import now
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def state(client: SyncPrefectClient, run: FlowRun) -> str:
@@ -68,7 +68,6 @@ def test_an_adopted_run_can_be_cancelled(
         until(lambda: not psutil.pid_exists(pid))
 
 
-@pytest.mark.long
 def test_a_run_killed_with_its_runner_crashes_and_starts_anew_as_often_as_allowed(
     prefect: str,
     prefect_port: int,
@@ -117,7 +116,6 @@ def test_a_run_called_silent_while_its_process_lives_is_running_again(
         assert ended(client, run) == "Completed"
 
 
-@pytest.mark.long
 def test_without_any_runner_a_silent_run_crashes_and_a_deferred_one_does_not(
     prefect: str, prefect_port: int, client: SyncPrefectClient, tmp_path: Path, to: Path
 ) -> None:

@@ -9,7 +9,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from tests.deployments.conftest import Shift, ended, runner, said, start
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_prefects_own_starter_takes_all_where_the_settings_say_so(
     prefect_port: int, client: SyncPrefectClient, tmp_path: Path, to: Path
 ) -> None:
@@ -20,7 +20,7 @@ def test_prefects_own_starter_takes_all_where_the_settings_say_so(
         assert said(to)[0]["process"] == "prefect.engine"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_goes_on_when_its_runner_is_killed_and_idle_standbys_end(
     prefect_port: int, client: SyncPrefectClient, tmp_path: Path, to: Path
 ) -> None:
@@ -39,7 +39,7 @@ def test_a_run_goes_on_when_its_runner_is_killed_and_idle_standbys_end(
     assert ended(client, run) == "Completed"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_stopped_runner_cancels_its_runs_and_leaves_nothing(
     prefect_port: int, client: SyncPrefectClient, tmp_path: Path, to: Path
 ) -> None:

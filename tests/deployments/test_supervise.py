@@ -84,7 +84,7 @@ def test_waiting_without_a_supervisor_says_so(ours: Path) -> None:
         supervise.wait_ready(5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_everything_comes_up_once_and_goes_down_whole(ours: Path) -> None:
     said: list[str] = []
 
@@ -133,7 +133,7 @@ def test_a_killed_supervisor_leaves_no_orphans_and_up_works_again(ours: Path) ->
     assert len(roles()) == len(set(roles())), roles()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_in_front_it_ends_cleanly_by_a_signal(ours: Path, tmp_path: Path, sign: int) -> None:
     command = [sys.executable, "-m", "deployments.supervise", *BOTH]
@@ -150,7 +150,7 @@ def test_in_front_it_ends_cleanly_by_a_signal(ours: Path, tmp_path: Path, sign: 
     assert family() == set()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_unclean_end_leaves_no_lock_behind(ours: Path) -> None:
     settings().run_path.mkdir(parents=True)
     (settings().run_path / "supervisor.lock").touch()

@@ -24,7 +24,7 @@ def shift(tmp_path_factory: pytest.TempPathFactory, prefect_port: int) -> Iterat
         yield shift
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_passes_through_all_states_in_a_standby(
     shift: Shift, client: SyncPrefectClient, to: Path
 ) -> None:
@@ -41,7 +41,7 @@ def test_a_run_passes_through_all_states_in_a_standby(
     assert states == ["Scheduled", "Pending", "Submitting", "Running", "Completed"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_logs_to_the_server(shift: Shift, client: SyncPrefectClient, to: Path) -> None:
     from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 
@@ -52,14 +52,14 @@ def test_a_run_logs_to_the_server(shift: Shift, client: SyncPrefectClient, to: P
     until(lambda: "said 8" in [log.message for log in client.read_logs(mine)])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_synchronous_flows_run_too(shift: Shift, client: SyncPrefectClient, to: Path) -> None:
     shift.ready()
 
     assert ended(client, start(client, "synchronous", to)) == "Completed"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_burst_beyond_the_standbys_runs_each_in_its_own_process(
     shift: Shift, client: SyncPrefectClient, to: Path
 ) -> None:
@@ -74,7 +74,7 @@ def test_a_burst_beyond_the_standbys_runs_each_in_its_own_process(
     assert {line["process"] for line in lines} == {STANDBY, "prefect.engine"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cancelled_run_ends_and_its_hook_is_called(
     shift: Shift, client: SyncPrefectClient, to: Path
 ) -> None:
@@ -88,7 +88,7 @@ def test_a_cancelled_run_ends_and_its_hook_is_called(
     assert said(to, 2)[1]["hook"] == "cancelled"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_run_crashes_and_its_sibling_goes_on(
     shift: Shift, client: SyncPrefectClient, to: Path, tmp_path: Path
 ) -> None:
@@ -104,7 +104,7 @@ def test_a_killed_run_crashes_and_its_sibling_goes_on(
     assert ended(client, sibling) == "Completed"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_retry_stays_in_its_process(shift: Shift, client: SyncPrefectClient, to: Path) -> None:
     shift.ready()
 
@@ -113,14 +113,14 @@ def test_a_retry_stays_in_its_process(shift: Shift, client: SyncPrefectClient, t
     assert first["pid"] == second["pid"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_flow_that_raises_is_failed(shift: Shift, client: SyncPrefectClient, to: Path) -> None:
     shift.ready()
 
     assert ended(client, start(client, "wrong", to)) == "Failed"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_suspended_run_resumes_in_a_new_standby(
     shift: Shift, client: SyncPrefectClient, to: Path
 ) -> None:
@@ -138,7 +138,7 @@ def test_a_suspended_run_resumes_in_a_new_standby(
     assert second["process"] == STANDBY
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_scheduled_ahead_waits_for_its_time(
     shift: Shift, client: SyncPrefectClient, to: Path
 ) -> None:
@@ -151,7 +151,7 @@ def test_a_run_scheduled_ahead_waits_for_its_time(
     assert said(to)[0]["at"] >= due.timestamp()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_dead_standby_is_replaced(shift: Shift, client: SyncPrefectClient, to: Path) -> None:
     shift.ready(2)
     dead = shift.standbys()
@@ -164,7 +164,7 @@ def test_a_dead_standby_is_replaced(shift: Shift, client: SyncPrefectClient, to:
     assert ended(client, start(client, "quick", to)) == "Completed"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_prefects_own_starter_takes_a_run_no_standby_takes(
     shift: Shift, client: SyncPrefectClient, to: Path
 ) -> None:
@@ -181,7 +181,7 @@ def test_prefects_own_starter_takes_a_run_no_standby_takes(
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_changed_code_is_what_runs(shift: Shift, client: SyncPrefectClient, to: Path) -> None:
     shift.ready(2)
     file = shift.code / "sampled.py"
