@@ -73,7 +73,7 @@ def test_what_is_left_out_has_its_line(papers: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "no-such-thing"], "There are: ingest, maintain-store, monitor-sources"),
+        (["run", "no-such-thing"], "There are: ingest, refine-memory, maintain-store"),
         (["run", "ingest"], "thirdshift up"),
         (["bench", "nothing"], "retrieval"),
         (["run", "ingest", "-p", "paths"], "not name=value"),
@@ -117,7 +117,7 @@ def test_doctor_examines_every_part_and_names_remedies(
     findings = {item["part"]: item for item in _json("doctor")}
 
     parts = "settings permissions disk runtime models store ports prefect sensors keychain browser"
-    assert set(findings) == {*parts.split(), "embedding model"}
+    assert set(findings) == {*parts.split(), "embedding model", "training"}
     assert findings["prefect"]["remedy"] == "thirdshift up"
     assert findings["store"]["state"] == "ok"
 
