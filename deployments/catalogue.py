@@ -1,5 +1,6 @@
 """The catalogue: deployments.yaml read, checked and made into Prefect's deployments."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +11,14 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tasks.admission import Terms
 from tasks.gate import Gate
-from thirdshift.errors import CatalogueInvalid, NotFound
+from thirdshift.errors import CatalogueInvalid, NotFound, ThirdShiftError
 from thirdshift.records import Record
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
+
+    from thirdshift.analyses import Analysis
 
 FILE = Path(__file__).with_name("deployments.yaml")
 TAG = "third-shift"  # on every deployment of ours; what carries it and is not listed, we remove
@@ -99,8 +102,36 @@ def catalogue(file: Path = FILE) -> list[Deployment]:
         deployments = [_deployment(file, number, entry) for number, entry in enumerate(entries, 1)]
     except (yaml.YAMLError, TypeError, KeyError) as error:
         raise CatalogueInvalid(f"{file} is not a list `deployments`: {error}") from error
+    if file == FILE:
+        deployments += analyses_listed()
     _refuse_twins(file, deployments)
     return deployments
+
+
+def analyses_listed() -> list[Deployment]:
+    """Return a deployment for each analysis; one whose file is wrong is logged and left out."""
+    from tasks.analyses import files, read
+
+    listed = []
+    for name, file in files().items():
+        try:
+            listed.append(_deployment(file, 1, _entry(name, read(file))))
+        except ThirdShiftError as error:  # one file that is wrong must not stop the others
+            logging.getLogger(__name__).error("%s", error)
+    return listed
+
+
+def _entry(name: str, said: "Analysis") -> dict[str, Any]:
+    entry = {
+        "name": f"analyse-{name}",
+        "why": said.why or said.title,
+        "entrypoint": "flows.analyse_data.analyse_data",
+        "schedule": said.schedule,
+        "parameters": {"analysis": name},
+        "gate": said.gate,
+        "tags": ["analysis"],
+    }
+    return entry | ({"catch_up": "once", "max_lateness": 20} if said.schedule else {})
 
 
 def find(name: str, file: Path = FILE) -> Deployment:

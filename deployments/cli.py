@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from deployments import (
+    analyses_command,
     drafts_command,
     examples_command,
     feedback_command,
@@ -18,7 +19,8 @@ from deployments import (
 from deployments.console import err, grid, out, print_json, waiting
 from deployments.memory_command import ask, forget, ingest, reindex, search
 from thirdshift.errors import ThirdShiftError
-from thirdshift.settings import settings, template
+from thirdshift.settings import settings
+from thirdshift.template import template
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A private AI that works the third shift and reports in the morning.",
 )
+app.add_typer(analyses_command.app, name="analyses")
 app.add_typer(feedback_command.app, name="feedback")
 app.add_typer(examples_command.app, name="examples")
 app.add_typer(refine_command.app, name="refine")

@@ -155,11 +155,15 @@ def _close(began: Any, out: "Console") -> int:
     runs = history(began - timedelta(seconds=1))
     failed = [run for run in runs if run.outcome.status == "failed"]
     told = {run.flow for run in runs}
-    missing = [name for name in nightly() if name.replace("-", "_") not in told]
+    missing = [name for name in nightly() if _flow(name) not in told]
     for name in missing:
         out.print(f"[red]{name} left no outcome.[/]")
     out.print(f"Report: {_report(runs)}", markup=False, soft_wrap=True)
     return int(bool(failed or missing))
+
+
+def _flow(name: str) -> str:
+    return find(name).flow.replace("-", "_")
 
 
 def _report(runs: Sequence[Ran]) -> str:

@@ -4,12 +4,13 @@ import io
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from thirdshift.judgement import Interval
 from thirdshift.outcome import Ran
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 COLOURS = {
@@ -46,7 +47,7 @@ def timeline(runs: Sequence[Ran], zone: tzinfo) -> str:
 def bars(values: Mapping[str, float], unit: str) -> str:
     """Draw one horizontal bar per name, its value beside it; return SVG."""
     figure, axes = _canvas(rows=len(values))
-    drawn = axes.barh(list(values), list(values.values()), color="#4d7ea8", height=0.55)
+    drawn = axes.barh(list(values), list(values.values()), color=_LINES[0], height=0.55)
     axes.bar_label(drawn, fmt="{:,.4g}", padding=4, color=_INK, fontsize=9)
     axes.invert_yaxis()
     axes.set_xlabel(unit)
@@ -80,6 +81,65 @@ def curves(points: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) 
     axes.grid(axis="y", alpha=0.25)
     _legend(axes, drawn)
     return _svg(figure)
+
+
+class Marks(NamedTuple):
+    """What is marked in a series: moments of anomalies and shifts, and whether it has a trend."""
+
+    anomalies: Sequence[Any] = ()
+    shifts: Sequence[Any] = ()
+    trend: bool = False
+
+
+def series(values: "pd.Series", marks: Marks, unit: str) -> str:
+    """Draw a series over time with its trend, anomalies and shifts; return SVG."""
+    figure, axes = _canvas(rows=6)
+    shown: Any = values.astype(float)
+    axes.plot(shown.index, shown.to_numpy(), color=_LINES[0], linewidth=1.1)
+    if marks.trend:
+        axes.plot(*_line(shown), color=_INK, linewidth=1, linestyle="--")
+    there = shown[shown.index.isin(list(marks.anomalies))]
+    axes.scatter(there.index, there.to_numpy(), color=COLOURS["failed"], s=26, zorder=3)
+    for moment in marks.shifts:
+        axes.axvline(moment, color=COLOURS["deferred"], linewidth=1.2)
+    axes.set_ylabel(unit, color=_INK)
+    _clock(axes)
+    known = {"anomaly": bool(marks.anomalies), "shift": bool(marks.shifts), "trend": marks.trend}
+    colours = {"anomaly": COLOURS["failed"], "shift": COLOURS["deferred"], "trend": _INK}
+    if any(known.values()):
+        _legend(axes, {name: colours[name] for name, there in known.items() if there})
+    return _svg(figure)
+
+
+def changes(values: Mapping[str, float], unit: str) -> str:
+    """Draw a horizontal bar per name, up and down in two colours; return SVG."""
+    figure, axes = _canvas(rows=len(values))
+    colours = [COLOURS["done"] if value >= 0 else COLOURS["failed"] for value in values.values()]
+    labels = [_unmarked(name) for name in values]
+    drawn = axes.barh(labels, list(values.values()), color=colours, height=0.55)
+    axes.bar_label(drawn, fmt="{:+,.4g}", padding=4, color=_INK, fontsize=9)
+    axes.axvline(0, color=_INK, linewidth=0.8)
+    axes.invert_yaxis()
+    axes.set_xlabel(unit)
+    axes.margins(x=0.16)
+    return _svg(figure)
+
+
+def _line(values: Any) -> tuple[Any, Any]:
+    import numpy as np
+
+    present = values.dropna()
+    at = present.index.astype("int64").to_numpy()
+    slope, level = np.polyfit(at - at[0], present.to_numpy(), 1)
+    ends = np.array([0, at[-1] - at[0]])
+    return present.index[[0, -1]], slope * ends + level
+
+
+def _unmarked(name: str) -> str:
+    """Return a label that matplotlib shows as it is: a dollar sign would begin a formula."""
+    short = name if len(name) <= 40 else name[:39] + "…"
+    clean = "".join(char if char.isprintable() else " " for char in short)
+    return clean.replace("\\", "\\\\").replace("$", r"\$")
 
 
 def _canvas(rows: int) -> tuple[Any, "Axes"]:

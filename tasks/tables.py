@@ -152,6 +152,21 @@ TABLES = {
             ("created_at", TIME),
         ]
     ),
+    "analyses": pa.schema(
+        [
+            ("id", pa.string()),  # of a report: analysis and fingerprint of its data
+            ("analysis", pa.string()),
+            ("title", pa.string()),
+            ("fingerprint", pa.string()),
+            ("source", pa.string()),
+            ("rows", pa.int64()),
+            ("until", pa.string()),  # the last step of time in the data
+            ("findings", pa.string()),  # JSON list of thirdshift.findings.Finding
+            ("narrative", pa.string()),  # JSON of thirdshift.analyses.Narrative
+            ("report", pa.string()),  # path of the page
+            ("at", TIME),
+        ]
+    ),
 }
 
 

@@ -3,6 +3,9 @@
 ThirdShiftError
 ├── SettingsInvalid        a key of the settings file or environment is wrong
 ├── CatalogueInvalid       deployments.yaml says something we cannot run
+├── AnalysisInvalid        the file of an analysis says something we cannot do
+├── SourceUnavailable      data could not be fetched: no answer, no access, no such file
+├── DataInvalid            data came, and are not what they should be
 ├── RuntimeUnavailable     no model server answers, or it stopped answering
 ├── ModelMissing           the named model is not on this machine
 ├── ModelUnsupported       a model or an adapter has a part that cannot be converted
@@ -52,6 +55,18 @@ class SettingsInvalid(ThirdShiftError):
 
 class CatalogueInvalid(ThirdShiftError):
     """deployments.yaml says something we cannot run."""
+
+
+class AnalysisInvalid(ThirdShiftError):
+    """The file of an analysis says something we cannot do."""
+
+
+class SourceUnavailable(ThirdShiftError):
+    """Data could not be fetched: no answer, no access, no such file."""
+
+
+class DataInvalid(ThirdShiftError):
+    """Data came, and are not what they should be."""
 
 
 class RuntimeUnavailable(ThirdShiftError):

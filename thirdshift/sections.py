@@ -194,3 +194,19 @@ class Judging(Section):
     gibberish: float = Field(
         5.0, gt=0, description="Nats per token, for the base, above which an answer is gibberish."
     )
+
+
+class Analyst(Section):
+    """What the automated analyst may take, and how long it keeps what it fetched."""
+
+    samples: bool = Field(True, description="The analyses that ship with Third Shift run too.")
+    memory_gb: float = Field(
+        1, gt=0, description="Memory for scanning data; what needs more goes through the disk."
+    )
+    whole_below: int = Field(
+        1_000_000,
+        ge=1000,
+        description="Tables of fewer rows are checked in memory, larger ones while they stream.",
+    )
+    fetch_mb: float = Field(2000, gt=0, description="A source that sends more is refused.")
+    keep_snapshots: int = Field(3, ge=1, description="Fetched data of so many days are kept.")

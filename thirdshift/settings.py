@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     research: sections.Research = Field(default_factory=sections.Research)
     drafts: sections.Drafts = Field(default_factory=sections.Drafts)
     notify: sections.Notify = Field(default_factory=sections.Notify)
+    analyst: sections.Analyst = Field(default_factory=sections.Analyst)
 
     @field_validator("timezone")
     @classmethod
@@ -182,6 +183,11 @@ class Settings(BaseSettings):
     def reports_path(self) -> Path:
         """Shift reports, a folder a day."""
         return self.home / "reports"
+
+    @property
+    def analyses_path(self) -> Path:
+        """The owner's analyses, a YAML file each, and below them the data that were fetched."""
+        return self.home / "analyses"
 
     @property
     def logs_path(self) -> Path:
@@ -275,25 +281,3 @@ def _explain(error: ValidationError) -> str:
         key = ".".join(str(part) for part in item["loc"])
         lines.append(f"{key} = {item['input']!r} is not allowed: {item['msg']}.")
     return " ".join(lines)
-
-
-def template() -> str:
-    """Return the settings file with every key, its comment above it and its default."""
-    lines = ["# Third Shift's settings. A key that is commented out has the value shown."]
-    tables = []
-    for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            tables.append((name, field.annotation))
-        elif name != "home":
-            lines += _key(name, field.get_default(call_default_factory=True), field.description)
-    for name, section in tables:
-        lines += ["", f"# {section.__doc__}", f"[{name}]"]
-        for key, field in section.model_fields.items():
-            lines += _key(key, field.get_default(call_default_factory=True), field.description)
-    return "\n".join(lines) + "\n"
-
-
-def _key(name: str, value: Any, comment: str | None) -> list[str]:
-    import json
-
-    return ["", f"# {comment}", f"# {name} = {json.dumps(value, ensure_ascii=False)}"]

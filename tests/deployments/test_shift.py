@@ -51,6 +51,8 @@ def test_the_shift_runs_what_is_scheduled_at_night_in_its_order() -> None:
     assert nightly() == [
         "ingest",
         "refine-memory",
+        "analyse-shop-sales",
+        "analyse-mauna-loa-co2",
         "maintain-store",
         "monitor-sources",
         "shift-report",

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from thirdshift.errors import SettingsInvalid
-from thirdshift.settings import Section, Settings, at_home, settings, template
+from thirdshift.settings import Section, Settings, at_home, settings
+from thirdshift.template import template
 
 
 def test_everything_lies_below_the_home_folder(home: Path) -> None:

@@ -1,0 +1,75 @@
+"""Look at one analysis' data at night: fetch, check, count, find, word, report."""
+
+import asyncio
+
+from prefect import flow, task
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from agents.narrative import narrate
+from tasks import analyses, analysis_report, insights
+from tasks.examination import examine
+from tasks.extraction import extract
+from tasks.memory import remember
+from tasks.outcomes import accountable
+from thirdshift.analyses import Analysis
+from thirdshift.outcome import Outcome
+from thirdshift.records import Note, now
+
+fetch_data = task(name="fetch the data")(extract)
+examine_data = task(name="check and count", cache_policy=NO_CACHE)(examine)
+find_findings = task(name="find", cache_policy=NO_CACHE)(insights.find)
+word_findings = task(name="word the findings")(narrate)
+write_report = task(name="write the report", cache_policy=NO_CACHE)(analysis_report.write)
+
+
+@flow(flow_run_name="analyse {analysis}")
+@accountable
+async def analyse_data(analysis: str) -> Outcome:
+    """Analyse what `analysis` names: unchanged data are nothing to do, invalid ones a failure."""
+    said, began = analyses.find(analysis), now()
+    last = await asyncio.to_thread(analysis_report.last_report, said.name)
+    extracted = await asyncio.to_thread(fetch_data, said, last.fingerprint if last else "")
+    if extracted.unchanged:
+        reason = f"{said.title}: the data are those of the last report."
+        return Outcome(status="nothing_to_do", reason=reason)
+    cube, quality = await asyncio.to_thread(examine_data, extracted, said)
+    found = await asyncio.to_thread(find_findings, cube, said, quality)
+    report = analysis_report.Report(
+        analysis=said,
+        extracted=extracted,
+        insights=found,
+        narrative=await asyncio.to_thread(word_findings, found, said),
+        last=last,
+        rows=cube.rows,
+        frequency=cube.frequency,
+        until=cube.until,
+        notes=cube.notes,
+    )
+    drawn = await asyncio.to_thread(analysis_report.draw, report, cube)
+    file = await asyncio.to_thread(write_report, report, drawn)
+    ids = await asyncio.to_thread(_remember, report)
+    await asyncio.to_thread(analysis_report.keep, report, file)
+    await acreate_markdown_artifact(analysis_report.artifact(report, drawn), key=_key(said))
+    kept = await asyncio.to_thread(analysis_report.last_report, said.name)
+    return Outcome.checked(
+        f"{said.title}: {cube.rows:,} rows, {len(found.all)} findings.",
+        [str(file)],
+        the_report_is_newer_than_the_run=file.stat().st_mtime >= began.timestamp() - 1,
+        memory_knows_the_report=bool(ids),
+        the_table_has_its_row=kept is not None and kept.fingerprint == extracted.fingerprint,
+    )
+
+
+def _remember(report: analysis_report.Report) -> list[str]:
+    note = Note(
+        text=analysis_report.memory_text(report),
+        title=analysis_report.title(report),
+        source=str(analysis_report.newest(report.analysis)),
+        provenance="derived",
+    )
+    return remember([note])
+
+
+def _key(analysis: Analysis) -> str:
+    return f"analysis-{analysis.name}"

@@ -1,0 +1,173 @@
+"""New analyses: a YAML file taken in, or one drafted by looking at data."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from tasks.analyses import read
+from tasks.notation import Column, quoted
+from tasks.relation import Relation, connected, relation
+from thirdshift.analyses import Analysis, Extracted
+from thirdshift.errors import AnalysisInvalid, SourceUnavailable
+from thirdshift.records import now
+from thirdshift.settings import settings
+
+_KINDS = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".json": "json",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".xlsx": "excel",
+}  # fmt: skip
+_FEW = 50  # values of a column by which one would split
+_NUMBERED = re.compile(r"(^|[_\s])(id|no|nr|code|zip|year|month)$|番号|コード", re.IGNORECASE)
+_AVERAGED = re.compile(r"price|rate|temp|ratio|percent|avg|mean|score|level|率|価格|単価|温", re.I)
+_DRAFT = """# Drafted from {path}.
+# Every key is explained in datasets/analyses/shop-sales.yaml of Third Shift.
+title: {title}
+source:
+  kind: {kind}
+  path: {path}
+schedule: "0 3 * * *"      # at three in the morning; without it only `thirdshift analyses run`
+
+# The column that says when.{doubt}
+time:
+  column: {time}
+
+# What is followed: add units, and mean where adding up says nothing.
+measures:
+{measures}
+
+# What to split by, to say who moved the measures.
+dimensions: {dimensions}
+
+# What must hold, or the last report stands and the data are put aside.
+expectations:
+  - {{expect: column_values_to_not_be_null, column: {time}}}
+{expectations}
+
+# What you would ask; the report answers it first.
+questions:
+  - {question}
+
+language: {language}
+"""
+
+
+def added(file: Path, name: str = "", *, force: bool = False) -> Path:
+    """Put an analysis into the home folder and return its file.
+
+    YAML is checked and copied; anything else is data, from which one is drafted. Raises
+    AnalysisInvalid where it is wrong or there is one of that name, SourceUnavailable for data
+    that tell too little.
+    """
+    if not file.is_file():
+        raise SourceUnavailable(f"There is no file {file}.", "Name a YAML file, or a data file.")
+    chosen = name or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", chosen):
+        raise AnalysisInvalid(f"{chosen!r} is no name.", "Choose one with --name: a-z, 0-9 and -.")
+    target = settings().analyses_path / f"{chosen}.yaml"
+    if target.exists() and not force:
+        raise AnalysisInvalid(f"There is an analysis {target}.", "Replace it with --force.")
+    is_analysis = file.suffix.lower() in (".yaml", ".yml")
+    text = file.read_text(encoding="utf-8") if is_analysis else draft(file.resolve())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".yaml.part")
+    part.write_text(text, encoding="utf-8")
+    try:
+        # Named as it will be: paths in it are relative to the folder where it comes to lie.
+        read(part.rename(part.with_name(f"{chosen}.draft")))
+    except AnalysisInvalid:
+        part.with_name(f"{chosen}.draft").unlink()
+        raise
+    part.with_name(f"{chosen}.draft").replace(target)
+    return target
+
+
+def draft(file: Path) -> str:
+    """Return a commented analysis of a data file, by what its columns hold."""
+    kind = _KINDS.get(file.suffix.lower())
+    if kind is None:
+        known = ", ".join(_KINDS)
+        raise SourceUnavailable(
+            f"{file.suffix or file.name} is no data we read.", f"Known: {known}."
+        )
+    with connected() as connection:
+        table = relation(_as_extracted(file, kind), _probe(file, kind), connection)
+        members = {
+            column.name: connection.execute(
+                f"SELECT count(DISTINCT {quoted(column.name)}) FROM ({table.sql})"
+            ).fetchall()[0][0]
+            for column in table.columns
+            if column.kind == "text"
+        }
+    return _written(file, kind, table, members)
+
+
+def _written(file: Path, kind: str, table: Relation, members: dict[str, int]) -> str:
+    times = [one for one in table.columns if one.kind == "moment"]
+    numbers = [one for one in table.columns if one.kind == "number"]
+    measures = [one.name for one in numbers if not _NUMBERED.search(one.name)][:4]
+    if not times or not measures:
+        what = "a column of dates" if not times else "a column of numbers to follow"
+        raise SourceUnavailable(
+            f"{file} has no {what} that we can tell.", "Write the YAML by hand."
+        )
+    dimensions = [name for name, count in members.items() if 1 < count <= _FEW][:5]
+    japanese = any(re.search("[ぁ-ヿ一-鿿]", one.name) for one in table.columns)
+    main = measures[0]
+    return _DRAFT.format(
+        path=_yaml(str(file)),
+        title=_yaml(file.stem.replace("_", " ").replace("-", " ").capitalize()),
+        kind=kind,
+        doubt=_doubt(times[0]),
+        time=_yaml(times[0].name),
+        measures="\n".join(_measure(name) for name in measures),
+        dimensions=_yaml(dimensions),
+        expectations="\n".join(
+            f"  - {{expect: column_values_to_not_be_null, column: {_yaml(name)}, mostly: 0.95}}"
+            for name in measures
+        ),
+        question=_yaml(
+            f"先週{main}はなぜ変わりましたか。" if japanese else f"Why did {main} change?"
+        ),
+        language="ja" if japanese else "en",
+    )
+
+
+def _measure(name: str) -> str:
+    how = "mean" if _AVERAGED.search(name) else "sum"
+    return f"  - {{column: {_yaml(name)}, aggregate: {how}}}"
+
+
+def _doubt(time: Column) -> str:
+    if not time.doubtful:
+        return ""
+    return (
+        f"\n# Day and month could be the other way round: say format: {_yaml(time.format)} if so."
+    )
+
+
+def _as_extracted(file: Path, kind: str) -> Extracted:
+    from tasks.extraction import extract
+
+    if kind in ("json", "excel"):
+        return extract(_probe(file, kind))
+    format = {"jsonl": "json"}.get(kind, kind)
+    return Extracted(files=[file], format=format, fingerprint="", source=str(file), at=now())
+
+
+def _probe(file: Path, kind: str) -> Analysis:
+    """Return an analysis that only says where the data are."""
+    given: dict[str, Any] = {
+        "name": "draft",
+        "folder": file.parent,
+        "title": "Draft",
+        "source": {"kind": kind, "path": file},
+        "time": {"column": ""},
+        "measures": [{"column": "-"}],
+    }
+    return Analysis.model_validate(given)
+
+
+def _yaml(value: Any) -> str:
+    """Return a value as YAML on one line; JSON is YAML."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,99 @@
+"""The report of an analysis, kept: files, a row of the table `analyses`, a text for memory."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from tasks.analysis_text import Last, Report, draw, markdown
+from tasks.pages import data_uri, page, place
+from tasks.sentences import named, sentence
+from tasks.store import quoted, store
+from thirdshift.analyses import Analysis
+from thirdshift.records import content_hash
+from thirdshift.settings import settings
+
+__all__ = ["Report", "artifact", "draw", "keep", "last_report", "memory_text", "newest", "write"]
+
+
+def last_report(name: str) -> Last | None:
+    """Return what is kept of the last report of an analysis; None before the first."""
+    columns = ["fingerprint", "findings", "report", "at"]
+    rows = store().rows("analyses", f"analysis IN {quoted(name)}", columns).to_pylist()
+    if not rows:
+        return None
+    row = max(rows, key=lambda one: one["at"])
+    findings = json.loads(row["findings"])
+    return Last(fingerprint=row["fingerprint"], findings=findings, report=row["report"])
+
+
+def write(report: Report, drawn: Mapping[str, str]) -> Path:
+    """Write Markdown, charts (`draw`) and a page into a folder; return the page's path.
+
+    Each report has a folder of its own; `newest` is a copy of the last page, and is the last
+    to be written.
+    """
+    folder = _folder(report)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, svg in drawn.items():
+        place(folder / f"{name}.svg", svg)
+    place(folder / "report.md", markdown(report, {name: f"{name}.svg" for name in drawn}))
+    file = folder / "report.html"
+    html = page(artifact(report, drawn), report.analysis.title, report.analysis.language)
+    place(file, html)
+    place(newest(report.analysis), html)
+    return file
+
+
+def artifact(report: Report, drawn: Mapping[str, str]) -> str:
+    """Return the report as Markdown that carries its charts."""
+    return markdown(report, {name: data_uri(svg) for name, svg in drawn.items()})
+
+
+def keep(report: Report, file: Path) -> None:
+    """Add the report to the table `analyses`; the same data twice are one row."""
+    analysis, extracted = report.analysis, report.extracted
+    findings = [one.model_dump(mode="json") for one in report.insights.all]
+    row = {
+        "id": content_hash(analysis.name, extracted.fingerprint),
+        "analysis": analysis.name,
+        "title": analysis.title,
+        "fingerprint": extracted.fingerprint,
+        "source": extracted.source,
+        "rows": report.rows,
+        "until": report.until,
+        "findings": json.dumps(findings, ensure_ascii=False),
+        "narrative": report.narrative.model_dump_json(),
+        "report": str(file),
+        "at": extracted.at,
+    }
+    store().upsert("analyses", [row])
+
+
+def newest(analysis: Analysis) -> Path:
+    """Return where the newest report of an analysis lies: what memory names as its source."""
+    return settings().reports_path / "analyses" / analysis.name / "report.html"
+
+
+def memory_text(report: Report) -> str:
+    """Return the report in plain sentences, questions first, for memory."""
+    analysis = report.analysis
+    parts = [f"# {analysis.title}, {report.until}"]
+    for answer in report.narrative.answers:
+        parts.append("\n".join([f"## {answer.question}", *(one.text for one in answer.said)]))
+    parts.append("\n".join(one.text for one in report.narrative.takeaways))
+    for change in report.insights.changes:
+        listed = (sentence(one, analysis) for one in (change.total, *change.movers[:4]))
+        parts.append("\n".join(listed))
+    parts += [sentence(one, analysis) for one in report.insights.findings]
+    return "\n\n".join(parts)
+
+
+def _folder(report: Report) -> Path:
+    stamp = report.extracted.at.astimezone(settings().zone).strftime("%Y-%m-%d-%H%M%S")
+    return newest(report.analysis).parent / stamp
+
+
+def title(report: Report) -> str:
+    """Return the heading under which memory and Prefect know the report."""
+    measures = ", ".join(named(one.column, report.analysis) for one in report.analysis.measures)
+    return f"{report.analysis.title} ({measures})"

@@ -1,0 +1,152 @@
+"""Extracted data looked over and counted: what holds, what does not, and the series in them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.aggregation import Cube, scan
+from tasks.analyses import fetched
+from tasks.expectations import check, expected, missing_columns
+from tasks.findings import find_quality
+from tasks.relation import Relation, connected, relation
+from tasks.streamed import Streamed
+from thirdshift.analyses import Analysis, Extracted, Failure
+from thirdshift.errors import DataInvalid
+from thirdshift.findings import Finding, Quantity
+from thirdshift.records import now
+from thirdshift.settings import settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+_COPIED = 64_000_000  # bytes of an owner's file that the quarantine copies
+
+
+class Quarantined(DataInvalid):
+    """Data that are not what they should be, put aside."""
+
+    def __init__(self, analysis: Analysis, failures: list[Failure], folder: Path) -> None:
+        self.failures = failures
+        first = failures[0]
+        rows = f" (rows {', '.join(map(str, first.rows[:5]))})" if first.rows else ""
+        others = f" And {len(failures) - 1} more." if len(failures) > 1 else ""
+        super().__init__(
+            f"{analysis.name}: {first.column} {first.expectation}: {first.said}{rows}.{others}",
+            f"The last report stands. The data lie in {folder}.",
+        )
+
+
+def examine(extracted: Extracted, analysis: Analysis) -> tuple[Cube, list[Finding]]:
+    """Return the series of valid data, and findings on their quality.
+
+    Raises Quarantined where an expectation does not hold; nothing else is touched then.
+    """
+    import duckdb
+
+    with connected() as connection:
+        try:
+            return _examined(extracted, analysis, connection, careful=False)
+        except (duckdb.ConversionException, duckdb.InvalidInputException):
+            # A value further down is not of its column's type: read all as text.
+            return _examined(extracted, analysis, connection, careful=True)
+
+
+def quarantine(extracted: Extracted, analysis: Analysis, failures: list[Failure]) -> Path:
+    """Put data aside with the reasons; the same data twice are one folder. Return it."""
+    home = fetched(analysis)
+    folder = home / "quarantine" / extracted.fingerprint
+    folder.mkdir(parents=True, exist_ok=True)
+    report = {
+        "analysis": analysis.name,
+        "source": extracted.source,
+        "at": now().isoformat(),
+        "failures": [one.model_dump() for one in failures],
+    }
+    text = json.dumps(report, ensure_ascii=False, indent=2)
+    (folder / "failures.json").write_text(text, encoding="utf-8")
+    for file in extracted.files:
+        if file.parent == home:
+            shutil.move(file, folder / file.name)
+        elif file.stat().st_size <= _COPIED:
+            shutil.copy2(file, folder / file.name)
+    return folder
+
+
+def _examined(
+    extracted: Extracted, analysis: Analysis, connection: "DuckDBPyConnection", *, careful: bool
+) -> tuple[Cube, list[Finding]]:
+    table = relation(extracted, analysis, connection, careful=careful)
+    failures = missing_columns(table, analysis)
+    if failures:
+        raise Quarantined(analysis, failures, quarantine(extracted, analysis, failures))
+    expectations = expected(analysis)
+    whole = table.rows < settings().analyst.whole_below
+    streamed = Streamed(table, analysis, [] if whole else expectations)
+    cube = scan(table, analysis, connection, streamed.conditions)
+    failures = streamed.failures(cube.counts, cube.rows, connection)
+    frame = _frame(table, connection) if whole else None
+    if frame is not None:
+        failures += check(frame, expectations)
+    if not cube.counted:
+        failures.append(_nothing(analysis))
+    if failures:
+        raise Quarantined(analysis, failures, quarantine(extracted, analysis, failures))
+    cube.notes += _notes(table, analysis, cube)
+    quality = _unreadable(cube, analysis) if frame is None else _quality(frame, analysis)
+    return cube, quality
+
+
+def _frame(table: Relation, connection: "DuckDBPyConnection") -> "pd.DataFrame":
+    """Return all rows and columns in memory, with Arrow types, in their order."""
+    import pandas as pd
+
+    connection.execute("SET preserve_insertion_order = true")
+    names = [column.name for column in table.columns]
+    arrow = connection.sql(table.select(names)).to_arrow_table()
+    frame: pd.DataFrame = arrow.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def _quality(frame: "pd.DataFrame", analysis: Analysis) -> list[Finding]:
+    """Return what is wrong with the columns that matter; a column at a time leaves Arrow."""
+    kinds: dict[str, str] = {one.column: "float64" for one in analysis.measures}
+    kinds[analysis.time.column] = "datetime64[us]"
+    kinds |= dict.fromkeys(analysis.dimensions, "object")
+    plain = frame[analysis.columns].astype(kinds)
+    return find_quality(plain, analysis.time.column, analysis.dimensions)
+
+
+def _unreadable(cube: Cube, analysis: Analysis) -> list[Finding]:
+    found = []
+    for name in [analysis.time.column, *(one.column for one in analysis.measures)]:
+        count = cube.counts[f"unreadable {name}"]
+        if count:
+            values = (
+                Quantity(name="count", value=count),
+                Quantity(name="percent", value=100 * count / cube.rows, unit="%"),
+            )
+            method = "missing"
+            share = count / cube.rows
+            found.append(
+                Finding(kind="quality", measure=name, score=share, values=values, method=method)
+            )
+    return found
+
+
+def _notes(table: Relation, analysis: Analysis, cube: Cube) -> list[str]:
+    time = table.column(analysis.time.column)
+    notes = []
+    if time.format:
+        notes.append(f"dates read as {time.format}")
+    if time.doubtful and not analysis.time.format:
+        notes.append("day and month could be the other way round: say `format` in the analysis")
+    if cube.counted < cube.rows:
+        notes.append(f"{cube.rows - cube.counted:,} rows left out: filtered, or without a time")
+    return notes
+
+
+def _nothing(analysis: Analysis) -> Failure:
+    told = "some rows pass the filters and have a time; none does"
+    return Failure(expectation="rows are there", column=analysis.time.column, said=told)

@@ -1,0 +1,89 @@
+"""`thirdshift analyses`, as the README says it; a wrong file is named and stops no other."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deployments.catalogue import catalogue
+from deployments.cli import app
+from tasks.analyses import SHIPPED, read
+from thirdshift.errors import AnalysisInvalid
+from thirdshift.settings import settings
+
+SAMPLES = Path(__file__).parents[2] / "datasets" / "samples"
+SOUND = """title: A
+source: {kind: csv, path: a.csv}
+time: {column: date}
+measures: [{column: sales}]
+"""
+
+
+def said(*words: str, fails: bool = False) -> str:
+    done = CliRunner().invoke(app, ["analyses", *words])
+    assert (done.exit_code != 0) == fails, done.output
+    return done.output
+
+
+def test_a_draft_of_data_is_a_sound_analysis_whose_data_pass(home: Path) -> None:
+    said("add", str(SAMPLES / "shop-sales.csv"), "--name", "mine")
+
+    drafted = read(settings().analyses_path / "mine.yaml")
+    assert drafted.time.column == "date"
+    assert [one.column for one in drafted.measures] == ["revenue", "items"]
+    assert drafted.dimensions == ["shop", "category"]
+    assert "mine" in said("list")
+    assert "analyse-mine" in [entry.name for entry in catalogue()]
+
+
+def test_an_analysis_that_is_wrong_is_not_taken_in(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(SOUND + "colour: red\n")
+
+    with pytest.raises(AnalysisInvalid, match="colour = 'red'"):
+        CliRunner().invoke(
+            app, ["analyses", "add", str(tmp_path / "bad.yaml")], catch_exceptions=False
+        )
+
+    assert not list(settings().analyses_path.glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (("kind: csv", "kind: cvs"), "source"),
+        (("measures: [{column: sales}]", "measures: []"), "measures = "),
+        (("column: sales", "column: date"), "columns named more than once: date"),
+        (("column: sales", "column: sales, aggregate: median"), "measures.0.aggregate = 'median'"),
+        (("title: A", "title: [A"), "is not YAML"),
+    ],
+)
+def test_a_mistake_names_file_key_and_value(
+    tmp_path: Path, change: tuple[str, str], key: str
+) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(SOUND.replace(*change))
+
+    with pytest.raises(AnalysisInvalid) as caught:
+        read(file)
+
+    assert key in caught.value.what
+    assert str(file) in caught.value.what
+
+
+def test_one_wrong_file_stops_no_other_deployment(home: Path) -> None:
+    settings().analyses_path.mkdir(parents=True)
+    (settings().analyses_path / "broken.yaml").write_text("title: 3")
+
+    names = [entry.name for entry in catalogue()]
+
+    assert "analyse-shop-sales" in names
+    assert "analyse-broken" not in names
+
+
+def test_the_sample_explains_every_key() -> None:
+    from thirdshift.analyses import Analysis
+
+    text = (SHIPPED / "shop-sales.yaml").read_text()
+
+    for key in set(Analysis.model_fields) - {"name", "folder"}:
+        assert f"\n{key}:" in text, key

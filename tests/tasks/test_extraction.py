@@ -1,0 +1,301 @@
+"""Each kind of source for real: files, folders, loopback APIs and pages, SQLite, Kaggle."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import keyring
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from keyring.backend import KeyringBackend
+from openpyxl import Workbook
+
+from tasks.aggregation import Cube
+from tasks.examination import examine
+from tasks.extraction import extract
+from thirdshift.analyses import Analysis
+from thirdshift.errors import SecretMissing, SourceUnavailable
+from thirdshift.settings import settings
+
+DAYS = [f"2026-03-{day:02}" for day in range(1, 11)]
+ROWS = [{"date": day, "sales": 10 * n + 0.5, "shop": "ab"[n % 2]} for n, day in enumerate(DAYS)]
+TOTAL = 455.0
+
+
+def analysis(source: dict[str, Any], **other: Any) -> Analysis:
+    given: dict[str, Any] = {
+        "name": "sales",
+        "folder": Path("/"),
+        "title": "Sales",
+        "source": source,
+        "time": {"column": "date"},
+        "measures": [{"column": "sales"}],
+        "dimensions": ["shop"],
+    }
+    return Analysis.model_validate(given | other)
+
+
+def read(source: dict[str, Any], **other: Any) -> Cube:
+    said = analysis(source, **other)
+    return examine(extract(said), said)[0]
+
+
+def is_whole(cube: Cube) -> bool:
+    by_shop = cube.parts["shop"].groupby("shop")["sales"].sum().to_dict()
+    return (
+        cube.rows == len(ROWS)
+        and cube.until == DAYS[-1]
+        and float(cube.totals["sales"].sum()) == TOTAL
+        and by_shop == {"a": 202.5, "b": 252.5}
+    )
+
+
+def csv_text(rows: list[dict[str, Any]] = ROWS) -> str:
+    lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def test_csv_parquet_json_lines_and_json(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(csv_text())
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in ROWS))
+    (tmp_path / "a.json").write_text(json.dumps({"data": ROWS}))
+
+    for kind in ("csv", "parquet", "jsonl", "json"):
+        assert is_whole(read({"kind": kind, "path": str(tmp_path / f"a.{kind}")})), kind
+
+
+def test_a_sheet_with_a_title_above_its_header(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.create_sheet("売上")
+    sheet.append(["Sales of March"])
+    sheet.append(list(ROWS[0]))
+    for row in ROWS:
+        sheet.append(list(row.values()))
+    book.save(tmp_path / "a.xlsx")
+
+    cube = read({"kind": "excel", "path": str(tmp_path / "a.xlsx"), "sheet": "売上"})
+
+    assert is_whole(cube)
+    with pytest.raises(SourceUnavailable, match=r"no sheet 買上.*It has: Sheet, 売上"):
+        read({"kind": "excel", "path": str(tmp_path / "a.xlsx"), "sheet": "買上"})
+
+
+def test_a_folder_whose_files_order_their_columns_differently(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text(csv_text(ROWS[:4]))
+    turned = [dict(reversed(row.items())) for row in ROWS[4:]]
+    (tmp_path / "2.csv").write_text(csv_text(turned))
+    (tmp_path / "notes.txt").write_text("nothing")
+
+    assert is_whole(read({"kind": "folder", "path": str(tmp_path)}))
+
+
+def test_a_query_to_a_database(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        database.execute("CREATE TABLE sold (date TEXT, sales REAL, shop TEXT)")
+        rows = [tuple(row.values()) for row in ROWS]
+        database.executemany("INSERT INTO sold VALUES (?, ?, ?)", rows)
+    url = f"sqlite:///{tmp_path / 'shop.db'}"
+
+    assert is_whole(read({"kind": "sql", "url": url, "query": "SELECT * FROM sold"}))
+    with pytest.raises(SourceUnavailable, match="no such table: gone"):
+        read({"kind": "sql", "url": url, "query": "SELECT * FROM gone"})
+
+
+def test_a_query_cannot_change_the_database(tmp_path: Path) -> None:
+    file = tmp_path / "shop.db"
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE TABLE sold (date TEXT)")
+        database.execute("INSERT INTO sold VALUES ('2026-03-01')")
+    query = "DELETE FROM sold RETURNING date, 1 AS sales, 'a' AS shop"
+
+    extract(analysis({"kind": "sql", "url": f"sqlite:///{file}", "query": query}))
+
+    with sqlite3.connect(file) as database:
+        assert database.execute("SELECT count(*) FROM sold").fetchone() == (1,)
+
+
+class Keys(KeyringBackend):
+    """A keychain in memory."""
+
+    priority = 1  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.held = {("thirdshift", "shop-api"): "s3cret"}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.held.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.held[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.held[service, username]
+
+
+class Api(BaseHTTPRequestHandler):
+    """An API in four ways of paging, with a token, ETags, a CSV file and a page with a table."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        at = urlsplit(self.path)
+        query = {key: values[0] for key, values in parse_qs(at.query).items()}
+        Api.asked.append(self.path)
+        if at.path == "/secret" and self.headers.get("Authorization") != "Bearer s3cret":
+            return self._say(401, b"{}")
+        if at.path == "/file.csv":
+            if self.headers.get("If-None-Match") == '"v1"':
+                return self._say(304, b"")
+            return self._say(200, csv_text().encode(), ETag='"v1"')
+        if at.path == "/table":
+            cells = "".join(
+                "<tr>" + "".join(f"<td>{value}</td>" for value in row.values()) + "</tr>"
+                for row in ROWS
+            )
+            head = "".join(f"<th>{name}</th>" for name in ROWS[0])
+            page = f"<table><tr><td>x</td></tr></table><table><tr>{head}</tr>{cells}</table>"
+            return self._say(200, page.encode())
+        self._page(at.path, query)
+
+    def _page(self, path: str, query: dict[str, str]) -> None:
+        start, links = 0, {}
+        if path == "/pages":
+            start = 4 * (int(query["page"]) - 1)
+        elif path in ("/offset", "/cursor"):
+            start = int(query.get("offset") or query.get("after") or 0)
+        elif path == "/link":
+            start = int(query.get("from", 0))
+            links = {"Link": f'<{path}?from={start + 4}>; rel="next"'} if start < 8 else {}
+        rows = [{"date": r["date"], "v": {"sales": r["sales"]}, "shop": r["shop"]} for r in ROWS]
+        some = rows if path == "/secret" else rows[start : start + 4]
+        after = start + 4 if start + 4 < len(ROWS) else None
+        body = {"data": {"items": some}, "meta": {"next": after}}
+        self._say(200, json.dumps(body).encode(), **links)
+
+    def _say(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def api(override: Callable[..., None]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    override(WEB__ALLOWED_HOSTS=json.dumps([f"127.0.0.1:{server.server_port}"]))
+    Api.asked.clear()
+    before = keyring.get_keyring()
+    keyring.set_keyring(Keys())
+    yield f"http://127.0.0.1:{server.server_port}"
+    keyring.set_keyring(before)
+    server.shutdown()
+    server.server_close()
+
+
+NESTED = {"measures": [{"column": "v.sales"}]}
+PAGING = {
+    "pages": {"kind": "page", "parameter": "page"},
+    "offset": {"kind": "offset", "parameter": "offset", "size_parameter": "limit", "size": 4},
+    "cursor": {"kind": "cursor", "parameter": "after", "cursor": "meta.next"},
+    "link": {"kind": "link"},
+}
+
+
+@pytest.mark.parametrize("way", PAGING)
+def test_an_api_is_read_to_its_last_page(way: str, api: str) -> None:
+    source = {"kind": "http", "url": f"{api}/{way}", "records": "data.items"}
+
+    cube = read(source | {"paging": PAGING[way]}, **NESTED)
+
+    assert cube.rows == len(ROWS)
+    assert float(cube.totals["v.sales"].sum()) == TOTAL
+
+
+def test_an_api_with_more_pages_than_allowed_is_an_error_and_not_half_the_data(api: str) -> None:
+    source = {"kind": "http", "url": f"{api}/cursor", "records": "data.items"}
+
+    with pytest.raises(SourceUnavailable, match="more than 2 pages"):
+        read(source | {"paging": PAGING["cursor"] | {"most": 2}}, **NESTED)
+
+
+def test_the_token_comes_from_the_keychain_and_stays_out_of_everything_kept(api: str) -> None:
+    auth = {"kind": "bearer", "keychain": "shop-api"}
+    source = {"kind": "http", "url": f"{api}/secret", "records": "data.items", "auth": auth}
+
+    assert read(source, **NESTED).rows == len(ROWS)
+    kept = [path for path in settings().home.rglob("*") if path.is_file()]
+    assert kept and not [path for path in kept if b"s3cret" in path.read_bytes()]
+    with pytest.raises(SecretMissing, match="keyring set thirdshift other"):
+        read(source | {"auth": auth | {"keychain": "other"}}, **NESTED)
+
+
+def test_a_token_of_the_query_is_in_no_error(api: str) -> None:
+    auth = {"kind": "query", "keychain": "shop-api", "name": "key"}
+    source = {"kind": "http", "url": f"{api}/secret", "auth": auth}
+
+    with pytest.raises(Exception, match="401") as caught:
+        read(source)
+
+    assert "key=s3cret" in Api.asked[-1]
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_file_of_the_web_that_has_not_changed_is_not_sent_again(api: str) -> None:
+    source = {"kind": "http", "format": "csv", "url": f"{api}/file.csv"}
+    said = analysis(source)
+
+    first = extract(said)
+    second = extract(said, first.fingerprint)
+
+    assert is_whole(examine(first, said)[0])
+    assert second.unchanged
+    assert second.files == first.files
+    other = analysis(source, title="Another title")
+    assert not extract(other, first.fingerprint).unchanged  # another question to the same data
+
+
+def test_a_table_of_a_page(api: str) -> None:
+    assert is_whole(read({"kind": "html", "url": f"{api}/table", "table": 1}))
+    with pytest.raises(SourceUnavailable, match="has 2 tables, not 3"):
+        read({"kind": "html", "url": f"{api}/table", "table": 2})
+
+
+def test_a_host_of_the_own_network_that_nobody_allowed_is_refused(
+    api: str, override: Callable[..., None]
+) -> None:
+    override(WEB__ALLOWED_HOSTS="[]")
+
+    with pytest.raises(Exception, match="allowed_hosts"):
+        read({"kind": "http", "url": f"{api}/pages"})
+
+
+def test_kaggle_without_a_login_says_how_to_log_in_and_ends_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path))
+
+    with pytest.raises(SourceUnavailable, match="kaggle auth login"):
+        read({"kind": "kaggle", "dataset": "someone/sales", "file": "sales.csv"})
+
+    assert capfd.readouterr().out == ""
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailable, match=r"no file .*gone\.csv"):
+        read({"kind": "csv", "path": str(tmp_path / "gone.csv")})

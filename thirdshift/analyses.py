@@ -1,0 +1,247 @@
+"""An analysis as its YAML file says it: where the data are, what they must be, what is asked."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from thirdshift.records import Record
+
+Frequency = Literal["auto", "hour", "day", "week", "month", "quarter", "year"]
+_PREFIX = "expect_"
+
+
+class Dialect(Record):
+    """How a text of values is written; what is left empty is found out from the data."""
+
+    encoding: str = ""
+    delimiter: str = ""
+    decimal: Literal["", ".", ","] = ""
+    skip_rows: int | None = Field(None, ge=0)
+
+
+class FileSource(Record):
+    """One file."""
+
+    kind: Literal["csv", "parquet", "json", "jsonl", "excel"]
+    path: Path
+    sheet: str | int = 0
+    dialect: Dialect = Dialect()
+
+
+class FolderSource(Record):
+    """All files of a folder that a pattern names, of one kind and with the same columns."""
+
+    kind: Literal["folder"]
+    path: Path
+    pattern: str = "*.csv"
+    dialect: Dialect = Dialect()
+
+
+class Auth(Record):
+    """A token from the keychain, and where the service wants it."""
+
+    kind: Literal["bearer", "header", "query", "basic"]
+    keychain: str = Field(min_length=1)  # name under which the token was stored
+    user: str = ""  # with `basic`
+    name: str = ""  # of the header or the query's key
+
+
+class Paging(Record):
+    """How an API gives its records page by page."""
+
+    kind: Literal["page", "offset", "cursor", "link"]
+    parameter: str = ""  # of the query: the page's number, the offset, or the cursor
+    size_parameter: str = ""
+    size: int = Field(100, ge=1, le=100_000)
+    first: int = 1
+    cursor: str = ""  # where an answer has the next cursor, as meta.next
+    most: int = Field(1000, ge=1)  # pages
+
+
+class HttpSource(Record):
+    """A JSON or CSV API, or a file on a web server."""
+
+    kind: Literal["http"]
+    url: str = Field(pattern=r"^https?://")
+    format: Literal["json", "csv"] = "json"
+    records: str = ""  # where an answer has its list, as data.items
+    parameters: dict[str, str | int | float] = Field(default_factory=dict)
+    paging: Paging | None = None
+    auth: Auth | None = None
+    dialect: Dialect = Dialect()
+
+
+class SqlSource(Record):
+    """A query to a database."""
+
+    kind: Literal["sql"]
+    url: str  # SQLAlchemy's, without password
+    query: str = Field(min_length=1)
+    keychain: str = ""  # name under which its password was stored
+
+
+class HtmlSource(Record):
+    """A table of a web page, or of a saved one."""
+
+    kind: Literal["html"]
+    url: str = Field(pattern=r"^https?://")
+    table: int = Field(0, ge=0)  # the how manieth of the page
+
+
+class KaggleSource(Record):
+    """A data set of Kaggle, through its own client and the owner's account."""
+
+    kind: Literal["kaggle"]
+    dataset: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    file: str = Field(min_length=1)
+    dialect: Dialect = Dialect()
+
+
+Source = Annotated[
+    FileSource | FolderSource | HttpSource | SqlSource | HtmlSource | KaggleSource,
+    Field(discriminator="kind"),
+]
+
+
+class Time(Record):
+    """The column that says when."""
+
+    column: str
+    format: str = ""  # strptime's, where the dates can be read in two ways
+    frequency: Frequency = "auto"
+
+
+class Measure(Record):
+    """A column of numbers that is followed over time."""
+
+    column: str
+    title: str = ""
+    unit: str = Field("", max_length=12)
+    aggregate: Literal["sum", "mean"] = "sum"
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return self.title or self.column
+
+
+class Filter(Record):
+    """Rows that count: those whose column has one of the values, or lies within bounds."""
+
+    column: str
+    one_of: list[str | int | float | bool] = Field(default_factory=list)
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Filter":
+        if not self.one_of and self.min is None and self.max is None:
+            raise ValueError("a filter needs one_of, min or max")
+        return self
+
+
+class Expectation(Record):
+    """An expectation of Great Expectations: its name, and its arguments."""
+
+    expect: str = Field(pattern=r"^[a-z_]+$")
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _arguments_beside_the_name(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "arguments" in given:
+            return given
+        return {
+            "expect": given.get("expect"),
+            "arguments": {key: value for key, value in given.items() if key != "expect"},
+        }
+
+    @field_validator("expect")
+    @classmethod
+    def _with_prefix(cls, value: str) -> str:
+        return value if value.startswith(_PREFIX) else _PREFIX + value
+
+
+class Analysis(Record):
+    """One analysis; datasets/analyses/shop-sales.yaml explains every key."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")  # that of its file
+    folder: Path  # its file's: what paths are relative to
+    title: str = Field(min_length=1)
+    why: str = ""
+    source: Source
+    schedule: str | None = None
+    gate: dict[str, Any] = Field(default_factory=dict)
+    time: Time
+    measures: list[Measure] = Field(min_length=1)
+    dimensions: list[str] = Field(default_factory=list)
+    filters: list[Filter] = Field(default_factory=list)
+    expectations: list[Expectation] = Field(default_factory=list)
+    suite: Path | None = None
+    unreadable: float = Field(0.01, ge=0, le=1)
+    questions: list[str] = Field(default_factory=list)
+    language: Literal["en", "ja"] = "en"
+
+    @model_validator(mode="after")
+    def _each_column_once(self) -> "Analysis":
+        names = [self.time.column, *(one.column for one in self.measures), *self.dimensions]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"columns named more than once: {', '.join(twice)}")
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that reports are about: time, measures, dimensions."""
+        return [self.time.column, *(one.column for one in self.measures), *self.dimensions]
+
+    @property
+    def unexplored(self) -> list[str]:
+        """The columns that only filters name."""
+        return sorted({one.column for one in self.filters} - set(self.columns))
+
+
+class Extracted(Record):
+    """The data as files on this machine, and what tells them from the last ones."""
+
+    files: list[Path]
+    format: Literal["csv", "parquet", "json"]
+    dialect: Dialect = Dialect()
+    fingerprint: str
+    unchanged: bool = False
+    source: str  # what a person would call it: a path, an address, a query's database
+    at: datetime
+
+
+class Failure(Record):
+    """An expectation that does not hold."""
+
+    expectation: str
+    column: str
+    said: str  # what was expected, and how many rows break it
+    rows: list[int] = Field(default_factory=list)  # numbers of some, the first row of data is 1
+    values: list[str] = Field(default_factory=list)
+
+
+class Told(Record):
+    """A sentence of a report, who worded it, and the findings it says."""
+
+    text: str
+    by: Literal["model", "plain"]
+
+
+class Answered(Record):
+    """A question of the analysis, and what the findings say to it."""
+
+    question: str
+    said: list[Told]
+
+
+class Narrative(Record):
+    """The words of a report. `why_plain` says why no model worded them, where none did."""
+
+    takeaways: list[Told]
+    answers: list[Answered] = Field(default_factory=list)
+    why_plain: str = ""
