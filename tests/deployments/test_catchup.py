@@ -345,7 +345,7 @@ def test_the_catalogue_says_what_a_missed_time_means() -> None:
     assert policy_of(entry.model_copy(update={"schedule": None})) is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_runner_that_starts_late_runs_the_last_time_once_and_tells_of_the_others(
     prefect: str,
     prefect_port: int,

@@ -93,6 +93,7 @@ def test_it_yields_when_due_and_goes_on_where_it_was(
     assert trained.manifest.history.resumed == 1
 
 
+@pytest.mark.long
 def test_killed_at_random_moments_it_leaves_a_whole_adapter_or_none(
     tiny_base: Path, examples: Path, tmp_path: Path, short: Recipe
 ) -> None:
