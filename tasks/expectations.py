@@ -1,7 +1,7 @@
 """Whether data are what they should be, before anyone looks for anything in them.
 
 Tables that fit in memory are checked by Great Expectations. Larger ones are checked while they
-are scanned for the report, by conditions in SQL that say the same; a test holds both together.
+are scanned for the report, by conditions in SQL meant to say the same.
 """
 
 import difflib
