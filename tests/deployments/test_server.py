@@ -1,8 +1,12 @@
+import gc
 import json
 import os
 import subprocess
 import sys
+import threading
+import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -10,8 +14,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from deployments import server
 from deployments.environment import apply, environment
-from deployments.server import hurried, listen
+from deployments.server import collect_apart, hurried, listen
 from thirdshift.errors import PortTaken
 from thirdshift.settings import settings
 
@@ -156,3 +161,43 @@ def test_a_schedule_gets_its_coming_runs(prefect: str) -> None:
     runs = post("/flow_runs/filter", deployments={"id": {"any_": [made["id"]]}})
     assert len(runs) >= 3
     assert all(run["expected_start_time"].endswith("T17:00:00Z") for run in runs)
+
+
+def test_writes_that_come_at_once_are_all_taken(prefect: str) -> None:
+    flow = httpx.post(f"{prefect}/api/flows/", json={"name": "crowd"}).json()["id"]
+
+    def create(number: int) -> str:
+        run = {"flow_id": flow, "state": {"type": "SCHEDULED"}}
+        made = httpx.post(f"{prefect}/api/flow_runs/", json=run, timeout=60)
+        state = {"state": {"type": "CANCELLED"}, "force": number % 2 == 0}
+        path = f"{prefect}/api/flow_runs/{made.json()['id']}/set_state"
+        return f"{made.status_code} {httpx.post(path, json=state, timeout=60).status_code}"
+
+    with ThreadPoolExecutor(12) as crowd:
+        answers = list(crowd.map(create, range(48)))
+
+    assert set(answers) == {"201 201"}
+
+
+def test_garbage_is_collected_in_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cycle:
+        """Refers to itself, so that only the collector ends it."""
+
+    monkeypatch.setattr(server, "COLLECT", 0.01)
+    collected, where = threading.Event(), []
+
+    def note() -> None:
+        where.append(threading.current_thread().name)
+        collected.set()
+
+    try:
+        collect_apart()
+        one = Cycle()
+        one.itself = one  # type: ignore[attr-defined]
+        weakref.finalize(one, note)
+        del one
+        assert collected.wait(30)
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    assert where == ["garbage"]
