@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from deployments import (
+    adapters_command,
     analyses_command,
     drafts_command,
     examples_command,
@@ -32,6 +33,7 @@ app.add_typer(analyses_command.app, name="analyses")
 app.add_typer(feedback_command.app, name="feedback")
 app.add_typer(examples_command.app, name="examples")
 app.add_typer(refine_command.app, name="refine")
+app.add_typer(adapters_command.app, name="adapters")
 for _command in (ingest, search, ask, forget, reindex, feedback_command.prefer):
     app.command()(_command)
 app.add_typer(sources_command.app, name="sources")

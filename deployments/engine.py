@@ -6,11 +6,12 @@ import sys
 import threading
 from types import FrameType
 
-from tasks.embedded import address_file, announce, serve
-from tasks.gguf_files import base_file
+from tasks.embedded import EmbeddedRuntime, address_file, announce, serve
 from tasks.lifeline import end_with_parent
 from thirdshift.errors import ThirdShiftError
 from thirdshift.settings import settings
+
+LOOK = 1.0  # seconds between looks at which model is chosen
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +34,17 @@ def main() -> None:
 
 
 def _serve_until(stop: threading.Event) -> None:
-    file = base_file()
-    server, address = serve(file.stem, file, settings().ports.engine)
-    announce(address)
-    log.info("Serving %s at %s.", address.model, address.url)
-    stop.wait()
-    address_file().unlink(missing_ok=True)
-    del server  # ends llama.cpp's threads
+    """Serve what is chosen until TERM; another choice is served in its place."""
+    while not stop.is_set():
+        models = EmbeddedRuntime()
+        name = models.base
+        server, address = serve(name, models.file(name), settings().ports.engine)
+        announce(address)
+        log.info("Serving %s at %s.", address.model, address.url)
+        while models.base == name and not stop.wait(LOOK):
+            pass
+        address_file().unlink(missing_ok=True)
+        del server  # ends llama.cpp's threads
     log.info("Ended.")
 
 

@@ -20,6 +20,7 @@ import psutil
 from pydantic import BaseModel
 
 from tasks import gguf_files
+from tasks.chosen import chosen
 from tasks.gguf_layout import cache_bytes, header
 from tasks.models import LoadedModel, Tier, make_room, tls
 from thirdshift.errors import ModelMissing, PortTaken, RuntimeUnavailable
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 SLOTS = 2  # answers at the same time, each with a whole context: a chat need not await the night
 PROMPT_CACHE = 256  # MiB for the prompts of earlier answers; llama.cpp's own default is 8 GiB
+PATIENCE = 120  # seconds for one token after a text
 SCRATCH = 64 << 20  # bytes, measured with the built-in model: compute buffers
 
 
@@ -143,8 +145,16 @@ class EmbeddedRuntime:
 
     @property
     def base(self) -> str:
-        """The base model's name."""
-        return gguf_files.base_file().stem
+        """The name of the model that serves as the base: what was learnt, else the bare one."""
+        return chosen(self.name, self.base_model())
+
+    def base_model(self) -> str:
+        """Return the bare base model's name."""
+        return self.base_file().stem
+
+    def base_file(self) -> Path:
+        """Return the bare base model's file."""
+        return gguf_files.base_file()
 
     def model(self, tier: Tier) -> str:
         """Return the base model's name, which serves both tiers."""
@@ -190,16 +200,17 @@ class EmbeddedRuntime:
         return Served(address, "sentinel", None, 0)
 
     def _started(self, model: str) -> Served:
-        file = self._file(model)
+        file = self.file(model)
         self._served.pop(model, None)
         make_room(self, model, estimate(file))
         server, address = serve(model, file)
         return Served(address, "sentinel" if model == self.base else "specialist", server, 0)
 
-    def _file(self, model: str) -> Path:
+    def file(self, model: str) -> Path:
+        """Return the GGUF of a model by name; raises ModelMissing."""
         file = gguf_files.published(model)
-        if file is None and model == self.base:
-            file = gguf_files.base_file()
+        if file is None and model == self.base_model():
+            file = self.base_file()
         if file is None:
             raise ModelMissing(f"There is no model {model}.", "Publish a GGUF under this name.")
         return file
@@ -225,6 +236,26 @@ class EmbeddedRuntime:
         """Keep a GGUF under a name. `like` is of no use here: a GGUF carries its template."""
         gguf_files.publish(model, gguf)
         self.unload(model)
+
+    def remove(self, model: str) -> None:
+        """Delete a published model."""
+        self.unload(model)
+        gguf_files.unpublish(model)
+
+    def next_tokens(self, model: str, text: str, top: int) -> dict[str, float]:
+        """Return llama.cpp's likeliest tokens, before any sampling."""
+        self.ensure(model)
+        # A space is forced: llama.cpp tells nothing of a token that is half a character.
+        asked = {"prompt": text, "n_predict": 1, "n_probs": top, "logit_bias": [[" ", 1e6]]}
+        with self._served[model].address.client(PATIENCE) as client:
+            told = _json(client.post("/completion", json=asked | {"temperature": 0}))
+        places = told.get("completion_probabilities") or [{"top_logprobs": []}]
+        return {one["token"]: float(one["logprob"]) for one in places[0]["top_logprobs"]}
+
+    def model_bytes(self, model: str) -> int:
+        """Return the size of a published model's file."""
+        file = gguf_files.published(model)
+        return file.stat().st_size if file and file.exists() else 0
 
     def billions(self, tier: Tier = "sentinel") -> float:
         """Return the base model's parameters, in billions."""

@@ -1,11 +1,35 @@
 """Exports: an adapter in the formats that others read, llama.cpp's and PEFT's."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+from tasks.adapters import version
 from tasks.gguf_layout import layout
 from tasks.lora import Adapter, read, tensors
+from tasks.merging import merge
+from tasks.models import runtime
+from thirdshift.errors import AdapterRefused
+
+
+def export(name: str, form: str, target: Path) -> None:
+    """Write a version as an `mlx` or `peft` folder, a `gguf` adapter or a `merged` GGUF.
+
+    Raises NotFound, and AdapterRefused where the target exists: nothing is overwritten.
+    """
+    one = version(name)
+    if target.exists():
+        raise AdapterRefused(f"{target} exists already.", "Name another place.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if form == "mlx":
+        shutil.copytree(one.folder, target)
+    elif form == "peft":
+        peft_folder(one.folder, target, one.base)
+    elif form == "gguf":
+        gguf_adapter(runtime().base_file(), one.folder, target)
+    else:
+        merge(runtime().base_file(), one.folder, target)
 
 
 def gguf_adapter(base: Path, folder: Path, target: Path) -> None:

@@ -69,13 +69,40 @@ def publish(model: str, gguf: Path) -> Path:
     with FileLock(folder / "published.lock"):
         if not target.exists():
             part = target.with_suffix(".part")
-            shutil.copyfile(gguf, part)
+            _copy(gguf, part)
             part.replace(target)
-        entries = _registry() | {model: {"file": target.name, "sha256": digest}}
-        part = folder / "published.json.part"
-        part.write_text(json.dumps(entries, indent=2))
-        part.replace(folder / "published.json")
+        _register(_registry() | {model: {"file": target.name, "sha256": digest}})
     return target
+
+
+def unpublish(model: str) -> None:
+    """Forget a name, and delete its file where no other name shares it."""
+    folder = settings().models_path
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "published.lock"):
+        entries = _registry()
+        gone = entries.pop(model, None)
+        if gone:
+            _register(entries)
+            if gone["file"] not in {entry["file"] for entry in entries.values()}:
+                (folder / gone["file"]).unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as old, target.open("wb") as new:
+        shutil.copyfileobj(old, new, CHUNK)
+        new.flush()
+        os.fsync(new.fileno())
+
+
+def _register(entries: dict[str, dict[str, str]]) -> None:
+    file = settings().models_path / "published.json"
+    part = file.with_suffix(".json.part")
+    with part.open("w") as stream:
+        json.dump(entries, stream, indent=2)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(file)
 
 
 def _registry() -> dict[str, dict[str, str]]:

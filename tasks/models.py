@@ -81,6 +81,29 @@ class ModelRuntime(Protocol):
         """Register a merged GGUF under a name; `like` names the model whose template it takes."""
         ...
 
+    def remove(self, model: str) -> None:
+        """Delete a published model; one that is not there is no error."""
+        ...
+
+    def next_tokens(self, model: str, text: str, top: int) -> dict[str, float]:
+        """Return the likeliest tokens after a text, by theirs, with log-probabilities.
+
+        The text is taken as it is, without a chat template.
+        """
+        ...
+
+    def base_model(self) -> str:
+        """Return the name of the sentinel before anything was learnt."""
+        ...
+
+    def base_file(self) -> Path:
+        """Return the GGUF of that model, whose numbers are served; raises ModelMissing."""
+        ...
+
+    def model_bytes(self, model: str) -> int:
+        """Return what a model takes on the disk, 0 where it is not there."""
+        ...
+
     def billions(self, tier: Tier = "sentinel") -> float:
         """Return the parameters of the tier's model, in billions."""
         ...

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import BaseModel
 
+from tasks.chosen import chosen
 from tasks.gguf_layout import cache_bytes
 from tasks.models import LoadedModel, Tier, make_room, tls
 from thirdshift.errors import (
@@ -65,8 +66,45 @@ class OllamaRuntime:
 
     def model(self, tier: Tier) -> str:
         """Return the name of a tier's model, as Ollama writes it."""
-        chosen = settings().models
-        return _full(chosen.sentinel if tier == "sentinel" else chosen.specialist)
+        if tier == "sentinel":
+            return chosen(self.name, self.base_model())
+        return _full(settings().models.specialist)
+
+    def base_model(self) -> str:
+        """Return the settings' sentinel."""
+        return _full(settings().models.sentinel)
+
+    def base_file(self) -> Path:
+        """Return the sentinel's GGUF in Ollama's folder, which its model file names."""
+        name = self.base_model()
+        told = self._ask(name, lambda client: client.show(name)).modelfile or ""
+        for line in told.splitlines():
+            if line.startswith("FROM /") and (file := Path(line.removeprefix("FROM "))).is_file():
+                return file
+        remedy = "Let Ollama and Third Shift run on one machine, as one user."
+        raise ModelMissing(f"The file of Ollama's {name} cannot be read here.", remedy)
+
+    def remove(self, model: str) -> None:
+        """Delete a model of ours from Ollama."""
+        if self.model_bytes(model):
+            self._ask(model, lambda client: client.delete(_full(model)))
+
+    def next_tokens(self, model: str, text: str, top: int) -> dict[str, float]:
+        """Return Ollama's likeliest tokens; empty where its version tells none."""
+        options = {"num_predict": 1, "temperature": 0, "num_ctx": settings().models.context}
+        told = self._ask(
+            model,
+            lambda client: client.generate(
+                model, text, raw=True, options=options, logprobs=True, top_logprobs=top
+            ),
+        )
+        places = told.logprobs or []
+        return {one.token: one.logprob for one in places[0].top_logprobs} if places else {}
+
+    def model_bytes(self, model: str) -> int:
+        """Return the size that Ollama tells."""
+        files = self._ask(model, lambda client: client.list()).models
+        return sum(int(one.size or 0) for one in files if one.model == _full(model))
 
     def chat(
         self,

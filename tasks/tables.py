@@ -24,6 +24,21 @@ TABLES = {
             ("created_at", TIME),
         ]
     ),
+    "adapters": pa.schema(
+        [
+            ("id", pa.string()),  # series:vN
+            ("series", pa.string()),
+            ("number", pa.int64()),
+            ("state", pa.string()),
+            ("reason", pa.string()),
+            ("runtime", pa.string()),
+            ("base", pa.string()),
+            ("base_content", pa.string()),  # SHA-256 of the GGUF it was trained on
+            ("manifest", pa.string()),  # JSON: data, settings and figures of its training
+            ("created_at", TIME),
+            ("changed_at", TIME),
+        ]
+    ),
     "outcomes": pa.schema(
         [
             ("id", pa.string()),

@@ -9,6 +9,7 @@ ThirdShiftError
 ├── RuntimeUnavailable     no model server answers, or it stopped answering
 ├── ModelMissing           the named model is not on this machine
 ├── ModelUnsupported       a model or an adapter has a part that cannot be converted
+├── AdapterRefused         a version must not be served, and why
 ├── ContextTooLong         the prompt does not fit the model's context
 ├── OutOfMemory            the model does not fit the memory budget
 ├── ToolsUnsupported       the model cannot call tools of its own accord
@@ -79,6 +80,10 @@ class ModelMissing(ThirdShiftError):
 
 class ModelUnsupported(ThirdShiftError):
     """A model or an adapter has a part that cannot be converted."""
+
+
+class AdapterRefused(ThirdShiftError):
+    """A version must not be served, and why."""
 
 
 class ContextTooLong(ThirdShiftError):

@@ -205,6 +205,11 @@ class Settings(BaseSettings):
         return self.home / "web"
 
     @property
+    def adapters_path(self) -> Path:
+        """Adapters, a folder each, and which of them is current."""
+        return self.home / "adapters"
+
+    @property
     def checkpoints_path(self) -> Path:
         """Where runs that yielded left off."""
         return self.home / "checkpoints"

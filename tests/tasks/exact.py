@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import xllamacpp
 
 from tasks import mlx_runtime
-from tasks.canary import served_logprobs, trained_logprobs
 from tasks.embedded import Address
 from tasks.gguf_layout import layout
 
@@ -41,6 +41,27 @@ def tokens(gguf: Path) -> list[int]:
     random = np.random.default_rng(1)
     mixed = random.integers(20, 500, 24)
     return [int(one) for one in (*mixed, *random.choice(letters, 8))]
+
+
+def served_logprobs(
+    client: httpx.Client, given: list[int], place: int, top: int
+) -> dict[int, float]:
+    """Return llama.cpp's likeliest tokens after given[:place], before any sampling.
+
+    The next token is forced: llama.cpp tells nothing of a token that is half a character.
+    """
+    forced = [[given[place], 1e6]]
+    asked = {"prompt": given[:place], "n_predict": 1, "n_probs": top, "logit_bias": forced}
+    answer = client.post("/completion", json=asked | {"temperature": 0}).raise_for_status()
+    told = answer.json()["completion_probabilities"][0]["top_logprobs"]
+    return {one["id"]: one["logprob"] for one in told}
+
+
+def trained_logprobs(model: Any, given: list[int]) -> Any:
+    """Return MLX's log-probabilities (len(given), words); row i is of the token after i."""
+    mx = mlx_runtime.prepare()
+    logits = model(mx.array([given]))[0].astype(mx.float32)
+    return np.array(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
 
 
 def differences(
