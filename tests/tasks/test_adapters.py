@@ -1,0 +1,206 @@
+"""Versions of adapters: published whole or not at all, proved, switched, undone."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from typer.testing import CliRunner
+
+from deployments.cli import app
+from tasks import adapters, canary, merging
+from tasks.adapters import add, promote, publish, reject, rollback, version, versions
+from tasks.chosen import choice
+from tasks.lora import WEIGHTS
+from tasks.models import ModelRuntime, runtime
+from tasks.weights import mlx_folder
+from tests.tasks import tiny
+from thirdshift.errors import AdapterRefused, ModelUnsupported, NotFound
+from thirdshift.settings import settings
+
+PROMPT = "What is the capital of France?"
+
+
+class Killed(BaseException):
+    """Stands for the moment the power goes."""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.write(tmp_path_factory.mktemp("tiny") / "tiny.gguf", "llama")
+
+
+@pytest.fixture
+def models(home: Path, model: Path, override: Callable[..., None]) -> Iterator[ModelRuntime]:
+    """Return the embedded runtime over a tiny random model."""
+    override(MODELS__RUNTIME="embedded", MODELS__GGUF=model, MODELS__CONTEXT=512)
+    yield runtime()
+    for one in runtime().loaded():
+        runtime().unload(one.name)
+
+
+@pytest.fixture
+def trained(models: ModelRuntime, tmp_path: Path) -> Callable[[int], Path]:
+    """Return a function that makes another random adapter for each seed."""
+    folder = mlx_folder(models.base_file())
+    return lambda seed: tiny.adapter(folder, tmp_path / f"lora-{seed}", seed)
+
+
+def answer() -> str:
+    return str(runtime().chat(max_tokens=12).invoke(PROMPT).content)
+
+
+def test_a_version_serves_and_a_rollback_restores_the_bases_answer(trained: Any) -> None:
+    before = answer()
+    first, second = add("night", trained(1), {"rows": 3}), add("night", trained(2), {})
+
+    promote(first.id)
+    after_first = answer()
+    promote(second.id)
+    after_second = answer()
+
+    assert [one.state for one in versions()] == ["published", "current"]
+    assert len({before, after_first, after_second}) == 3
+    assert (rollback() or first).id == first.id
+    assert answer() == after_first
+    assert rollback() is None
+    assert answer() == before
+    with pytest.raises(NotFound, match="nothing to roll back"):
+        rollback()
+
+
+def test_a_served_model_that_is_not_the_trained_one_is_not_switched_to(
+    trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = add("night", trained(1), {})
+    halved = merging.changed
+    monkeypatch.setattr(
+        merging, "changed", lambda tensor, pair, scale, kind: halved(tensor, pair, -scale, kind)
+    )
+
+    with pytest.raises(AdapterRefused, match="nats"):
+        promote(one.id)
+    assert choice() is None
+    assert version(one.id).state == "rejected"
+    assert not runtime().model_bytes(one.model)
+
+
+def test_an_adapter_that_changes_nothing_is_not_switched_to(trained: Any) -> None:
+    folder = trained(1)
+    arrays = load_file(folder / WEIGHTS)
+    save_file({name: np.zeros_like(array) for name, array in arrays.items()}, folder / WEIGHTS)
+
+    with pytest.raises(AdapterRefused, match="next to nothing"):
+        promote(add("night", folder, {}).id)
+    assert choice() is None
+
+
+def test_what_the_gate_rejected_cannot_be_promoted(trained: Any) -> None:
+    one = add("night", trained(1), {})
+    reject(one.id, "Facts fell by 2 of 12.")
+
+    with pytest.raises(AdapterRefused, match="Facts fell"):
+        promote(one.id)
+
+
+def test_an_adapter_of_another_base_is_not_published(
+    trained: Any, tmp_path: Path, override: Callable[..., None]
+) -> None:
+    one = add("night", trained(1), {})
+    other = tiny.write(tmp_path / "other.gguf", "llama", seed=9)
+    override(MODELS__GGUF=other)
+
+    with pytest.raises(AdapterRefused, match="another base"):
+        publish(one.id)
+
+
+def test_what_cannot_be_converted_is_not_kept(trained: Any, tmp_path: Path) -> None:
+    folder = trained(1)
+    file = folder / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"fine_tune_type": "dora"}))
+
+    with pytest.raises(ModelUnsupported, match="dora"):
+        add("night", folder, {})
+    assert versions() == []
+
+
+def test_old_models_make_room_and_can_be_promoted_again(
+    trained: Any, override: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapters, "_prove", lambda _: None)
+    override(LEARNING__KEEP_VERSIONS=2)
+    names = [add("night", trained(seed), {}).id for seed in range(4)]
+    for name in names:
+        promote(name)
+
+    assert [one.state for one in versions()] == ["retired", "retired", "published", "current"]
+    assert len([*settings().models_path.glob("*.gguf")]) == 2
+    promote(names[0])
+    assert version(names[0]).state == "current"
+
+
+@pytest.mark.parametrize("step", range(10))
+def test_a_death_at_any_moment_leaves_no_half_model(
+    trained: Any, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten moments: before each of the first ten renames and waits for the disk."""
+    monkeypatch.setattr(adapters, "_prove", lambda _: None)
+    folder, calls = trained(1), iter(range(100))
+    replace, fsync = Path.replace, adapters.sync
+
+    def dying(real: Any) -> Any:
+        def call(*given: Any) -> Any:
+            if next(calls) == step:
+                raise Killed
+            return real(*given)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", dying(replace))
+        patch.setattr(adapters, "sync", dying(fsync))
+        with pytest.raises(Killed):
+            promote(add("night", folder, {}).id)
+    served = choice()
+
+    for one in versions():
+        assert (one.folder / WEIGHTS).read_bytes() == (folder / WEIGHTS).read_bytes()
+        if one.state in {"published", "current"}:
+            assert runtime().model_bytes(one.model)
+    assert served is None
+    assert promote(add("night", folder, {}).id).state == "current"
+
+
+def test_the_command_lists_shows_promotes_compares_exports_and_goes_back(
+    trained: Any, tmp_path: Path
+) -> None:
+    def command(*words: str) -> str:
+        told = CliRunner().invoke(app, ["adapters", *words], catch_exceptions=False)
+        assert told.exit_code == 0
+        return told.output
+
+    name = add("night", trained(1), {"rows": 3}).id
+
+    assert "night:v1 serves" in command("promote", name)
+    assert json.loads(command("list", "--json"))[0]["state"] == "current"
+    assert json.loads(command("show", name))["manifest"] == {"rows": 3}
+    rows = json.loads(command("compare", name, PROMPT, "--json"))
+    assert rows[0]["before"] != rows[0]["after"]
+    for form in ("mlx", "gguf", "peft", "merged"):
+        assert form in command("export", name, form, str(tmp_path / form))
+        assert (tmp_path / form).exists()
+    assert "The base model serves" in command("rollback")
+
+
+def test_the_canary_tells_a_merge_from_the_base(trained: Any) -> None:
+    one = publish(add("night", trained(1), {}).id)
+    base = mlx_folder(runtime().base_file())
+
+    right = canary.compare(runtime(), one.model, base, one.folder)
+    wrong = canary.compare(runtime(), runtime().base_model(), base, one.folder)
+
+    assert right.verdict == ""
+    assert wrong.verdict
