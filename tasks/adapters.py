@@ -19,7 +19,7 @@ from pydantic import Field
 from tasks.canary import compare
 from tasks.chosen import Choice, choice, choose
 from tasks.lora import CONFIG, WEIGHTS, read
-from tasks.merging import Precision, merge
+from tasks.merging import merge
 from tasks.models import runtime
 from tasks.store import store
 from tasks.weights import content, mlx_folder, sync
@@ -123,7 +123,7 @@ def reject(name: str, reason: str) -> Version:
     return _record(_changed(version(name), "rejected", reason))
 
 
-def publish(name: str, precision: Precision = "Q8_0") -> Version:
+def publish(name: str) -> Version:
     """Merge a version into its base and register the model; it is not served as the sentinel yet.
 
     Raises AdapterRefused where the gate rejected it or its base is no longer the one served.
@@ -138,7 +138,7 @@ def publish(name: str, precision: Precision = "Q8_0") -> Version:
         raise AdapterRefused(f"{name} was trained on {one.base}, another base is served now.")
     with _turn():
         merged = one.folder / "merged.gguf"
-        merge(base, one.folder, merged, precision)
+        merge(base, one.folder, merged)
         runtime().publish(one.model, merged, like=one.base)
         merged.unlink()
         return _record(_changed(one, "published"))

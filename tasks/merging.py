@@ -1,8 +1,8 @@
 """Merging: an adapter added to the served GGUF, tensor by tensor, into a whole new one.
 
 `W' = W + scale * (a b)ᵀ`, with the rows of q and k in llama.cpp's order. What was touched is
-written with 8 or more bits: on a 4-bit grid small changes round back to what was there. All else,
-the vocabulary and the chat template too, is copied byte for byte.
+written with 8 bits where it was quantised, else with 16: on a 4-bit grid small changes round back
+to what was there. All else, the vocabulary and the chat template too, is copied byte for byte.
 """
 
 import os
@@ -34,8 +34,10 @@ class _Part(NamedTuple):
     size: int
 
 
-def merge(base: Path, folder: Path, target: Path, precision: Precision = "Q8_0") -> None:
+def merge(base: Path, folder: Path, target: Path, precision: Precision | None = None) -> None:
     """Write base and adapter as one GGUF: under a temporary name, on the disk, then renamed.
+
+    `precision` is of the touched tensors; without it, F16 or Q8_0 after what each one was.
 
     Raises ModelUnsupported for adapters that cannot be merged, DiskFull before it starts.
     """
@@ -54,14 +56,14 @@ def merge(base: Path, folder: Path, target: Path, precision: Precision = "Q8_0")
     temporary.replace(target)
 
 
-def _plan(source: Layout, pairs: dict[str, Pair], precision: Precision) -> list[_Part]:
+def _plan(source: Layout, pairs: dict[str, Pair], precision: Precision | None) -> list[_Part]:
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
-    parts = []
+    parts, exact = [], {GGMLQuantizationType.F32, GGMLQuantizationType.F16}
     for tensor in source.tensors.values():
         pair, kind, size = pairs.get(tensor.name), tensor.kind, tensor.size
         if pair:
-            kind = GGMLQuantizationType[precision]
+            kind = GGMLQuantizationType[precision or ("F16" if kind in exact else "Q8_0")]
             block, bytes_ = GGML_QUANT_SIZES[kind]
             if tensor.shape[-1] % block:
                 kind, block, bytes_ = GGMLQuantizationType.F16, 1, 2
