@@ -30,9 +30,9 @@ just form sentence great think say help low line differ turn cause much mean bef
 
 
 def measure(what: str, *, quick: bool, report: Say) -> dict[str, Rows]:
-    """Return rows of figures by name: retrieval, ingestion, engine, start, gate, train, or all."""
+    """Return rows of figures by name of the bench, of one or of all."""
     benches = {"retrieval": retrieval, "ingestion": ingestion, "engine": engine}
-    benches |= {"start": start, "gate": gate, "train": train}
+    benches |= {"start": start, "gate": gate, "train": train, "analyst": analyst}
     if what not in (*benches, "all"):
         raise NotFound(f"There is no bench {what}.", f"There are: {', '.join(benches)}, all.")
     chosen = benches if what == "all" else {what: benches[what]}
@@ -105,6 +105,14 @@ def train(quick: bool, report: Say) -> Rows:
 
     with _elsewhere() as home:
         return measure_train(home, *((8, 1) if quick else (16, 5)), report)
+
+
+def analyst(quick: bool, report: Say) -> Rows:
+    """Compare an analysis, from a file to its report, with DuckDB summing up the same file."""
+    from deployments.bench_analyst import measure_analyst
+
+    with _elsewhere() as home:
+        return measure_analyst(home, *((500_000, 1) if quick else (10_000_000, _ROUNDS)), report)
 
 
 def start(quick: bool, report: Say) -> Rows:

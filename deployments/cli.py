@@ -192,7 +192,8 @@ def run(
 @app.command()
 def bench(
     what: Annotated[
-        str, typer.Argument(help="retrieval, ingestion, engine, start, gate, train or all.")
+        str,
+        typer.Argument(help="retrieval, ingestion, engine, start, gate, train, analyst or all."),
     ] = "all",
     quick: Annotated[bool, typer.Option(help="Smaller sizes, for a first look.")] = False,
     as_json: Json = False,

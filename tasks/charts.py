@@ -159,7 +159,7 @@ def _canvas(rows: int) -> tuple[Any, "Axes"]:
 def _clock(axes: "Axes") -> None:
     from matplotlib import dates
 
-    locator: Any = dates.AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
+    locator: Any = dates.AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.get_offset_text().set_color(_INK)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from tasks import gguf_files
 from tasks.chosen import chosen
-from tasks.gguf_layout import cache_bytes, header
+from tasks.gguf_layout import cache_bytes, header, parameters
 from tasks.models import LoadedModel, Tier, make_room, tls
 from thirdshift.errors import ModelMissing, PortTaken, RuntimeUnavailable
 from thirdshift.records import Record
@@ -259,10 +259,7 @@ class EmbeddedRuntime:
 
     def billions(self, tier: Tier = "sentinel") -> float:
         """Return the base model's parameters, in billions."""
-        self.ensure(self.base)
-        with self._served[self.base].address.client(timeout=5) as client:
-            told = _json(client.get("/v1/models"))
-        return float(told["data"][0]["meta"]["n_params"]) / 1e9
+        return parameters(self.file(self.base)) / 1e9
 
 
 def _json(answer: httpx.Response) -> Any:

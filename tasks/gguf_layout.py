@@ -84,6 +84,17 @@ def layout(file: Path) -> Layout:
     return Layout(keys, tensors, key_count, (begin, end))
 
 
+def parameters(file: Path) -> int:
+    """Return how many numbers the tensors of a file hold."""
+    from math import prod
+
+    with file.open("rb") as stream:
+        count, key_count = _counts(stream, file)
+        for _ in _keys(stream, key_count, file):
+            pass
+        return sum(prod(_info(stream)[1]) for _ in range(count))
+
+
 def _counts(stream: BinaryIO, file: Path) -> tuple[int, int]:
     """Return how many tensors and keys there are."""
     if stream.read(4) != MAGIC:

@@ -1,0 +1,140 @@
+"""A whole analysis beside DuckDB alone, which scans and sums up the same file of CSV.
+
+`python -m deployments.bench_analyst` is one side, in a process of its own: `duckdb` answers the
+query that a report rests on, `report` does all that a night does from the file to the written
+page: fetch, check, count, find, word, draw, write. Imports count on both sides; Prefect, whose
+part `bench start` measures, on neither. Files of any size go the way of large ones.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+_NAME = "bench"
+_MEASURES = ("units", "revenue", "cost", "visits", "returns")
+_QUERY = """SELECT date_trunc('day', time) AS day, shop, product, {sums}
+FROM read_csv('{file}') GROUP BY GROUPING SETS ((day), (day, shop), (day, product))"""
+# Three years; each row's noise is a hash of its number, so the file is the same everywhere.
+_ROWS = """SELECT strftime(TIMESTAMP '2023-01-01' + to_seconds((i * {step})::BIGINT),
+    '%Y-%m-%d %H:%M:%S') AS time,
+  'shop ' || (hash(i, 1) % 12) AS shop, 'product ' || (hash(i, 2) % 40) AS product,
+  (1 + hash(i, 3) % 9)::INT AS units,
+  round(level * (50 + hash(i, 4) % 100), 2) AS revenue, round(30 + hash(i, 5) % 5000 / 100, 2)
+  AS cost, (hash(i, 6) % 500)::INT AS visits, (hash(i, 7) % 100 < 4 + 40 * odd)::INT AS returns
+FROM (SELECT i, day, (day BETWEEN 700 AND 702)::INT AS odd,
+    (1 + day / 4000.0) * (1 + 0.2 * sin(day * pi() / 3.5)) * (1 + (day > 500)::INT * 0.3) AS level
+  FROM (SELECT i, (i * {step})::BIGINT // 86400 AS day FROM range({rows}) AS made(i)))"""
+_ANALYSIS = """title: Bench
+source: {{kind: csv, path: {file}}}
+time: {{column: time}}
+measures: [{measures}]
+dimensions: [shop, product]
+expectations:
+  - {{expect: column_values_to_not_be_null, column: shop}}
+  - {{expect: column_values_to_be_between, column: cost, min_value: 0, max_value: 1000}}
+questions: ["What moved revenue last week?"]
+"""
+
+
+def measure_analyst(
+    home: Path, rows: int, rounds: int, report: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Return each side's median seconds and highest memory, and the median ratio of the two."""
+    report(f"writing {rows:,} rows")
+    file = home / "rows.csv"
+    _describe(home, file)
+    _timed("write", file, rows)  # apart: a child's peak memory begins with its parent's
+    sides: dict[str, list[dict[str, float]]] = {"duckdb": [], "report": []}
+    for turn in range(rounds):
+        for side, found in sides.items():
+            report(f"round {turn + 1} of {rounds}: {side}")
+            found.append(_timed(side, file))
+    pairs = zip(sides["report"], sides["duckdb"], strict=True)
+    ratios = [ours["s"] / theirs["s"] for ours, theirs in pairs]
+    return [
+        {"what": side, "rows": rows, "MB of CSV": file.stat().st_size // 1_000_000}
+        | {"s": round(median(one["s"] for one in found), 2)}
+        | {"CPU s": round(median(one["cpu"] for one in found), 2)}
+        | {"peak MB": round(max(one["mb"] for one in found))}
+        | {"ratio": round(median(ratios), 2) if side == "report" else 1.0}
+        for side, found in sides.items()
+    ]
+
+
+def _describe(home: Path, file: Path) -> None:
+    """Write the analysis of the file, and settings by which no table is read into memory."""
+    listed = ", ".join(f"{{column: {name}}}" for name in _MEASURES)
+    said = _ANALYSIS.format(file=file, measures=listed)
+    (home / "analyses").mkdir(parents=True)
+    (home / "analyses" / f"{_NAME}.yaml").write_text(said, encoding="utf-8")
+    (home / "settings.toml").write_text("[analyst]\nwhole_below = 1000\n", encoding="utf-8")
+
+
+def _timed(side: str, *given: object) -> dict[str, float]:
+    """Run one side; return its seconds, those of CPU, and the most memory it held."""
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "deployments.bench_analyst", side, *map(str, given)],
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(child.pid, 0)  # unlike RUSAGE_CHILDREN, of this child alone
+    seconds = time.perf_counter() - began
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, child.args)
+    unit = 1_000_000 if sys.platform == "darwin" else 1_000  # ru_maxrss: bytes there, else KB
+    return {"s": seconds, "cpu": used.ru_utime + used.ru_stime, "mb": used.ru_maxrss / unit}
+
+
+def write(file: str, rows: str) -> int:
+    """Write a made-up file of eight columns; return its rows."""
+    import duckdb
+
+    query = _ROWS.format(rows=rows, step=repr(3 * 365 * 86_400 / int(rows)))
+    duckdb.sql(f"COPY ({query}) TO '{file}' (HEADER)")
+    return int(rows)
+
+
+def scan(file: str) -> int:
+    """Sum up all measures by day, shop and product as plain DuckDB does; return the cells."""
+    import duckdb
+
+    sums = ", ".join(f"sum({name}) AS {name}" for name in _MEASURES)
+    return len(duckdb.sql(_QUERY.format(sums=sums, file=file)).fetchall())
+
+
+def analyse(_: str) -> str:
+    """Analyse the file as `flows.analyse_data` does; return the page's path."""
+    from agents.narrative import narrate
+    from tasks import analyses, analysis_report, insights
+    from tasks.examination import examine
+    from tasks.extraction import extract
+
+    said = analyses.find(_NAME)
+    last = analysis_report.last_report(said.name)
+    extracted = extract(said, last.fingerprint if last else "")
+    cube, quality = examine(extracted, said)
+    found = insights.find(cube, said, quality)
+    report = analysis_report.Report(
+        analysis=said,
+        extracted=extracted,
+        insights=found,
+        narrative=narrate(found, said),
+        last=last,
+        rows=cube.rows,
+        frequency=cube.frequency,
+        until=cube.until,
+        notes=cube.notes,
+    )
+    return str(analysis_report.write(report, analysis_report.draw(report, cube)))
+
+
+if __name__ == "__main__":
+    sides_: dict[str, Callable[..., object]] = {"write": write, "duckdb": scan, "report": analyse}
+    print(json.dumps(sides_[sys.argv[1]](*sys.argv[2:])))
