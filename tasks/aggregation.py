@@ -3,8 +3,11 @@
 DuckDB streams the rows; what comes back is small, in pandas with Arrow types.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from tasks.notation import quoted
@@ -21,6 +24,12 @@ _LONG = 4000  # steps of a series that are drawn and searched; longer ones are t
 _COARSER: dict[str, Frequency] = {"hour": "day", "day": "week", "week": "month"}
 _STEPS = {"hour": 3600.0, "day": 86_400.0, "week": 604_800.0, "month": 2_629_800.0}
 _STEPS |= {"quarter": 7_889_400.0, "year": 31_557_600.0}
+
+# What a report takes after the scan, which needs no Python: imported while it goes on.
+_LATER = (
+    "pandas", "scipy.stats", "scipy.ndimage", "ruptures", "statsmodels.regression.linear_model",
+    "matplotlib.figure",
+)  # fmt: skip
 
 
 @dataclass
@@ -49,10 +58,13 @@ def scan(
 ) -> Cube:
     """Scan the rows once; `count` names conditions (SQL) whose rows are counted besides."""
     frequency = _scanned(table, analysis, connection)
-    cells = connection.sql(_query(table, analysis, frequency, count or {})).to_arrow_table()
+    asked = {name: said for name, said in (count or {}).items() if said != "false"}
+    with _importing(*_LATER):
+        cells = connection.sql(_query(table, analysis, frequency, asked)).to_arrow_table()
     frame = _arrow_frame(cells)
     whole = frame[frame["_set"] == _mask(analysis, None)]
-    counts = {name: int(whole[f"_count{n}"].sum()) for n, name in enumerate(count or {})}
+    counts = dict.fromkeys(count or {}, 0)
+    counts |= {name: int(whole[f"_count{n}"].sum()) for n, name in enumerate(asked)}
     measures = [one.column for one in analysis.measures]
     time = analysis.time.column
     dated = whole[whole["_time"].notna()]
@@ -66,6 +78,17 @@ def scan(
     rows, counted = int(whole["_rows"].sum()), int(dated["_kept"].sum())
     cube = Cube(frequency, totals, parts, rows, counted, counts)
     return _coarsened(cube, analysis)
+
+
+@contextmanager
+def _importing(*names: str) -> Iterator[None]:
+    """Import modules in another thread meanwhile; all are there in the end."""
+    thread = Thread(target=lambda: [import_module(name) for name in names])
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _query(table: Relation, analysis: Analysis, frequency: Frequency, count: dict[str, str]) -> str:

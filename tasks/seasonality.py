@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,17 +41,23 @@ def find_seasonality(series: pd.Series, unit: str = "") -> list[Finding]:
 
 def periods(even: Evenly) -> list[int]:
     """Return the lengths of the seasons in steps, shortest first."""
-    values, found = even.values, list[int]()
+    return list(_periods(even.values.tobytes(), even.present.tobytes(), even.step))
+
+
+@lru_cache(maxsize=16)  # every kind of finding asks for those of the same series
+def _periods(numbers: bytes, present_: bytes, step: float) -> tuple[int, ...]:
+    values, found = np.frombuffer(numbers), list[int]()
+    present = np.frombuffer(present_, dtype=bool)
     for _ in range(_ROUNDS):
-        fitting = [p for p in _candidates(even, values) if p not in found]
-        gains = {period: _left(values, even.present, period) for period in fitting}
+        fitting = [p for p in _candidates(values, present, step) if p not in found]
+        gains = {period: _left(values, present, period) for period in fitting}
         best = min(gains, key=lambda period: gains[period], default=0)
         if not best or gains[best] > _GAIN:
             break
         best = min(p for p in gains if gains[p] <= gains[best] + 0.1 * (1 - gains[best]))
         found.append(best)
-        values = values - seasonal(values, even.present, best)
-    return sorted(found)
+        values = values - seasonal(values, present, best)
+    return tuple(sorted(found))
 
 
 def seasonal(values: Vector, present: Flags, period: int) -> Vector:
@@ -111,10 +118,10 @@ def _median(windows: Vector) -> Vector:
     return np.where(count > 0, middle, 0.0)
 
 
-def _candidates(even: Evenly, values: Vector) -> list[int]:
+def _candidates(values: Vector, present: Flags, step: float) -> list[int]:
     n = values.size
-    calendar = [round(seconds / even.step) for seconds in _CALENDAR if even.step]
-    if even.step == 86_400 and even.present.all():
+    calendar = [round(seconds / step) for seconds in _CALENDAR if step]
+    if step == 86_400 and present.all():
         calendar.append(5)
     peaks = _peaks(values - smooth(values, 1))
     parts = [peak // part for peak in peaks for part in (2, 3, 4) if peak % part == 0]

@@ -62,12 +62,12 @@ def find_trend(series: pd.Series, unit: str = "") -> list[Finding]:
 
 def _slope(values: Vector, period: int) -> tuple[float, float, float]:
     """Return the slope per step, its standard error and the p value of none."""
-    import statsmodels.api as sm
+    from statsmodels.regression.linear_model import OLS  # statsmodels.api takes a second longer
 
     n = values.size
     at = np.arange(n, dtype=float) - (n - 1) / 2
     lags = min(max(period, round(n ** (1 / 2))), n // 4)
-    fit = sm.OLS(values, sm.add_constant(at)).fit(
+    fit = OLS(values, np.stack([np.ones(n), at], axis=1)).fit(
         cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True}, use_t=True
     )
     return float(fit.params[1]), float(fit.bse[1]), float(fit.pvalues[1])
