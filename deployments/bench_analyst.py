@@ -106,7 +106,7 @@ def scan(file: str) -> int:
     import duckdb
 
     sums = ", ".join(f"sum({name}) AS {name}" for name in _MEASURES)
-    return len(duckdb.sql(_QUERY.format(sums=sums, file=file)).fetchall())
+    return len(duckdb.execute(_QUERY.format(sums=sums, file=file)).fetchall())
 
 
 def analyse(_: str) -> str:
