@@ -8,6 +8,7 @@ nothing is decided.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Literal
 
 from tasks.criteria import Pair, at_least_half, gain, no_certain_loss, no_loss, no_loss_beyond
@@ -88,7 +89,7 @@ class Judge:
         texts = self._texts(said.prompts, said.base), self._texts(said.prompts, said.candidate)
         learnt = self._preferences if method == "dpo" else self._examples
         criteria = [*learnt(mine), *self._progress(), *self._abilities(), *self._right(others)]
-        criteria += _health(*texts)
+        criteria += _health(*texts, taught=-mean(self._accepted()))
         return Verdict(
             candidate=name, method=method, criteria=criteria, answers=self._shown(said, texts[1])
         )
@@ -181,6 +182,10 @@ class Judge:
             for one, answer in zip(self._held_out, answers, strict=True)
         ]
 
+    def _accepted(self) -> list[float]:
+        """Return how likely the base finds each accepted answer, nats per token."""
+        return _costs(self._base, [Row.asked(one.prompt, one.wanted) for one in self._held_out])
+
     def _costs(self, rows: Sequence[Row]) -> Pair:
         """Return the mean log-probability of each row's tokens: more is better."""
         return _costs(self._base, rows), _costs(self._candidate, rows)
@@ -209,10 +214,15 @@ def require(held_out: Sequence[HeldOut]) -> None:
         )
 
 
-def _health(before: Sequence[Text], after: Sequence[Text]) -> list[Criterion]:
-    """Want texts that the base finds believable: no loops, no scraps, not all the same."""
+def _health(before: Sequence[Text], after: Sequence[Text], taught: float) -> list[Criterion]:
+    """Want texts that the base finds believable: no loops, no scraps, not all the same.
+
+    An owner's style is strange to the base. So an answer may be as strange as the accepted ones
+    are, `taught` nats per token in the mean, unless these are gibberish themselves.
+    """
     judging = settings().judging
-    likely = [-text.nats for text in before], [-text.nats for text in after]
+    excused = taught if taught < judging.gibberish else 0.0
+    likely = [-max(text.nats, excused) for text in before], [-text.nats for text in after]
     sound = (
         [float(is_sound(text, judging.gibberish)) for text in before],
         [float(is_sound(text, judging.gibberish)) for text in after],
@@ -220,10 +230,6 @@ def _health(before: Sequence[Text], after: Sequence[Text]) -> list[Criterion]:
     variety = distinct([one.text for one in before]), distinct([one.text for one in after])
     return [
         no_loss_beyond(judging.max_strangeness, "believable answers", "nats per token", likely),
-        no_loss("sound answers", "share", sound),
+        no_loss_beyond(judging.max_unsound, "sound answers", "share", sound),
         at_least_half("variety of answers", "distinct words", *variety, n=len(after)),
     ]
-
-
-def _sound(texts: Sequence[Text]) -> list[float]:
-    return [float(is_sound(text, settings().judging.gibberish)) for text in texts]

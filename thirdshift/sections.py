@@ -193,6 +193,9 @@ class Judging(Section):
         gt=0,
         description="Nats per token by which answers may become less believable to the base.",
     )
+    max_unsound: float = Field(
+        0.2, gt=0, le=1, description="Share of answers that may come to loop, or be gibberish."
+    )
     gibberish: float = Field(
         5.0, gt=0, description="Nats per token, for the base, above which an answer is gibberish."
     )

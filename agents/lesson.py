@@ -1,0 +1,59 @@
+"""A lesson from its data to its verdict, each step a task in Prefect, told as it goes."""
+
+import asyncio
+
+from prefect import get_run_logger, task
+from prefect.artifacts import acreate_markdown_artifact
+
+from tasks import lessons, training_report, verdict
+from tasks.evaluate import Method
+from tasks.training_process import OnProgress
+from tasks.training_records import Progress
+from thirdshift.errors import TooLittleData
+from thirdshift.judgement import Verdict
+from thirdshift.outcome import Outcome
+
+prepare = task(name="curate")(lessons.prepare)
+train = task(name="train")(lessons.train)
+nominate = task(name="merge and register")(lessons.nominate)
+judge = task(name="judge")(lessons.judge)
+decide = task(name="serve or refuse")(lessons.decide)
+
+
+async def learn(method: Method) -> Outcome:
+    """Curate, train, judge; serve what is better, refuse the rest, and show why.
+
+    Each step finds what an earlier try of the run made. Raises what the steps do.
+    """
+    try:
+        lesson = await asyncio.to_thread(prepare, method)
+    except TooLittleData as little:
+        return Outcome(status="nothing_to_do", reason=str(little))
+    if lesson.judged:
+        return Outcome(status="nothing_to_do", reason=f"Nothing new was taught: {lesson.judged}.")
+    trained = await asyncio.to_thread(train, lesson, _teller())
+    version = await asyncio.to_thread(nominate, lesson, trained)
+    judged = await asyncio.to_thread(judge, lesson, version)
+    page = await asyncio.to_thread(decide, lesson, trained, version, judged)
+    told = verdict.markdown(judged, training_report.artifact(trained.manifest))
+    await acreate_markdown_artifact(told, key=f"train-{method}")
+    served = await asyncio.to_thread(lessons.is_served, version)
+    return _outcome(judged, str(page), served)
+
+
+def _teller() -> OnProgress:
+    log = get_run_logger()
+
+    def tell(progress: Progress) -> None:
+        if progress.iteration % 10 == 0 or progress.iteration == progress.iterations:
+            log.info("%d of %d: loss %.3f", progress.iteration, progress.iterations, progress.loss)
+
+    return tell
+
+
+def _outcome(judged: Verdict, page: str, served: bool) -> Outcome:
+    if not judged.promoted:
+        reason = f"{judged.candidate} was refused. {judged.reason}."
+        return Outcome.checked(reason, [page], nothing_refused_is_served=not served)
+    reason = f"{judged.candidate} is served. {judged.reason}."
+    return Outcome.checked(reason, [page], the_adapter_answers=served)

@@ -1,0 +1,14 @@
+"""Teach the model once a week what its owner prefers; the gate decides."""
+
+from prefect import flow
+
+from agents.lesson import learn
+from tasks.outcomes import accountable
+from thirdshift.outcome import Outcome
+
+
+@flow(flow_run_name="train DPO")
+@accountable
+async def train_dpo() -> Outcome:
+    """Train on what is new, judge it beside its base, serve it or say why not."""
+    return await learn("dpo")

@@ -1,0 +1,154 @@
+"""A lesson: what was taught becomes a candidate, judged beside its base, then served or refused.
+
+`prepare`, `train`, `nominate`, `judge`, `decide`, in this order: each can be done again, and finds
+what is there already.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from tasks import adapters, finetune, training_report, verdict
+from tasks.answering import answers
+from tasks.chosen import choice
+from tasks.curate import curate
+from tasks.evaluate import HeldOut, Judge, Method, Model, require
+from tasks.finetune import Trained
+from tasks.models import runtime
+from tasks.recipes import Recipe, recipe
+from tasks.training_data import rows
+from tasks.training_process import OnProgress
+from tasks.weights import mlx_folder
+from thirdshift.judgement import Verdict
+from thirdshift.learning import Dataset
+from thirdshift.records import content_hash
+from thirdshift.settings import settings
+
+_KINDS: dict[Method, Literal["examples", "preferences"]] = {
+    "lora": "examples",
+    "dpo": "preferences",
+}
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Curated data, the base it is taught to, and the adapter to start from (DPO only)."""
+
+    method: Method
+    dataset: Dataset
+    base: Path
+    recipe: Recipe
+    start: adapters.Version | None
+
+    @property
+    def name(self) -> str:
+        """What is learnt, by content: the same data, base, recipe and start, the same lesson."""
+        start = self.start.id if self.start else ""
+        given = (self.dataset.folder.name, self.base.name, self.recipe.model_dump_json(), start)
+        return f"{self.method}-{content_hash(*given)[:16]}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its adapter and its verdict lie."""
+        return settings().evaluations_path / self.name
+
+    @property
+    def judged(self) -> Path | None:
+        """The verdict's page, where the gate decided already."""
+        page = self.folder / "verdict.html"
+        return page if page.exists() else None
+
+
+def prepare(method: Method) -> Lesson:
+    """Curate what was taught; raises TooLittleData, DatasetInvalid."""
+    from transformers import AutoTokenizer
+
+    base, chosen = mlx_folder(runtime().base_file()), recipe(method)
+    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+    dataset = curate(
+        _KINDS[method],
+        tokenizer,
+        max_tokens=chosen.max_tokens,
+        form="completion",
+        seed=chosen.seed,
+    )
+    require(held_out(dataset))
+    return Lesson(method, dataset, base, chosen, _current() if method == "dpo" else None)
+
+
+def train(lesson: Lesson, on_progress: OnProgress = lambda progress: None) -> Trained:
+    """Train, or go on with it; raises what `finetune.train` does."""
+    start = lesson.start.folder if lesson.start else None
+    out = lesson.folder / "adapter"
+    return finetune.train(
+        lesson.base,
+        lesson.dataset.folder,
+        out,
+        lesson.recipe,
+        start=start,
+        on_progress=on_progress,
+    )
+
+
+def nominate(lesson: Lesson, trained: Trained) -> adapters.Version:
+    """Keep the adapter as a version and register its model, which nobody is served yet."""
+    fingerprint = trained.manifest.fingerprint
+    for known in adapters.versions():
+        if known.manifest.get("fingerprint") == fingerprint and known.state != "rejected":
+            return adapters.publish(known.id)
+    manifest = trained.manifest.model_dump(mode="json") | {"dataset": lesson.dataset.manifest}
+    version = adapters.add(f"sentinel-{lesson.method}", trained.folder, manifest)
+    return adapters.publish(version.id)
+
+
+def judge(lesson: Lesson, version: adapters.Version) -> Verdict:
+    """Measure the candidate beside what it was trained from, and what is served."""
+    bare = Model(lesson.base, None, partial(answers, runtime().base_model()))
+    before = _model(lesson, lesson.start) if lesson.start else bare
+    current = _current()
+    served = _model(lesson, current) if current and not lesson.start else None
+    candidate = _model(lesson, version)
+    court = Judge(before, candidate, held_out(lesson.dataset), served=served)
+    return court.judge(version.id, lesson.method)
+
+
+def decide(lesson: Lesson, trained: Trained, version: adapters.Version, judged: Verdict) -> Path:
+    """Serve what the gate let pass, refuse the rest; return the verdict's page."""
+    if judged.promoted:
+        adapters.promote(version.id)
+    else:
+        adapters.reject(version.id, judged.reason)
+        runtime().remove(version.model)
+    return verdict.write(judged, lesson.folder, training_report.artifact(trained.manifest))
+
+
+def held_out(dataset: Dataset) -> list[HeldOut]:
+    """Return the test rows with their topics."""
+    topics = [topic for _, split, topic, _ in dataset.manifest["rows"] if split == "test"]
+    read = [row for _, row in rows(dataset.folder / "test.jsonl")]
+    return [
+        HeldOut(
+            prompt=row["prompt"],
+            wanted=row.get("chosen") or row["completion"],
+            rejected=row.get("rejected", ""),
+            topic=str(topic),
+        )
+        for row, topic in zip(read, topics, strict=True)
+    ]
+
+
+def is_served(version: adapters.Version) -> bool:
+    """Tell whether the version answers in the sentinel's place, for real."""
+    found = choice()
+    return bool(found and found.version == version.id and answers("", ["Hello."])[0])
+
+
+def _current() -> adapters.Version | None:
+    found = choice()
+    holds = found and (found.runtime, found.base) == (runtime().name, runtime().base_model())
+    return adapters.version(found.version) if found and holds else None
+
+
+def _model(lesson: Lesson, version: adapters.Version) -> Model:
+    return Model(lesson.base, version.folder, partial(answers, version.model))
