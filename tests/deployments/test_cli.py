@@ -73,7 +73,10 @@ def test_what_is_left_out_has_its_line(papers: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "no-such-thing"], "There are: ingest, refine-memory, maintain-store"),
+        (
+            ["run", "no-such-thing"],
+            "There are: ingest, refine-memory, train-lora, train-dpo, maintain-store",
+        ),
         (["run", "ingest"], "thirdshift up"),
         (["bench", "nothing"], "retrieval"),
         (["run", "ingest", "-p", "paths"], "not name=value"),

@@ -53,6 +53,8 @@ def test_the_shift_runs_what_is_scheduled_at_night_in_its_order() -> None:
         "refine-memory",
         "analyse-shop-sales",
         "analyse-mauna-loa-co2",
+        "train-lora",
+        "train-dpo",
         "maintain-store",
         "monitor-sources",
         "shift-report",
