@@ -13,7 +13,9 @@ from tasks import adapters, finetune, training_report, verdict
 from tasks.answering import answers
 from tasks.chosen import choice
 from tasks.curate import curate
+from tasks.curate import require as require_enough
 from tasks.evaluate import HeldOut, Judge, Method, Model, require
+from tasks.examples import taught
 from tasks.finetune import Trained
 from tasks.models import runtime
 from tasks.recipes import Recipe, recipe
@@ -64,10 +66,12 @@ def prepare(method: Method) -> Lesson:
     """Curate what was taught; raises TooLittleData, DatasetInvalid."""
     from transformers import AutoTokenizer
 
+    kind = _KINDS[method]
+    require_enough(kind, len(taught(kind)))  # before the base is converted, which takes a while
     base, chosen = mlx_folder(runtime().base_file()), recipe(method)
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
     dataset = curate(
-        _KINDS[method],
+        kind,
         tokenizer,
         max_tokens=chosen.max_tokens,
         form="completion",
