@@ -1,3 +1,5 @@
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +31,12 @@ def test_the_three_nightly_deployments_are_listed() -> None:
 def test_every_entrypoint_loads_in_both_forms(form: str) -> None:
     entrypoints = sorted({getattr(entry, form) for entry in catalogue()})
     load = "from prefect.flows import load_flow_from_entrypoint as load"
-    code = f"{load}; [load(entrypoint) for entrypoint in {entrypoints!r}]"
+    code = f"{load}; print([load(entrypoint).fn.__name__ for entrypoint in {entrypoints!r}])"
 
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    loaded = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert loaded == [re.split("[.:]", entrypoint)[-1] for entrypoint in entrypoints]
 
 
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)

@@ -166,3 +166,4 @@ def test_the_port_probe_leaves_the_port_free(ours: Path) -> None:
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", settings().ports.prefect))
+        assert probe.getsockname() == ("127.0.0.1", settings().ports.prefect)

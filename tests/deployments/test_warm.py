@@ -49,7 +49,7 @@ def test_a_run_logs_to_the_server(shift: Shift, client: SyncPrefectClient, to: P
     run = start(client, "quick", to, number=8)
     mine = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
 
-    until(lambda: "said 8" in [log.message for log in client.read_logs(mine)])
+    assert until(lambda: "said 8" in [log.message for log in client.read_logs(mine)])
 
 
 @pytest.mark.long

@@ -20,12 +20,21 @@ KINDS = {
 }
 
 
+def ids(folder: Path) -> list[list[int]]:
+    """Return the ids of the texts as training reads them."""
+    from mlx_lm.utils import load_tokenizer
+
+    read: Any = load_tokenizer(folder)
+    return [read.encode(text, add_special_tokens=False) for text in tokens.TEXTS]
+
+
 @pytest.mark.parametrize("pre", KINDS)
 def test_byte_level_ids_are_llama_cpps(tmp_path: Path, pre: str) -> None:
     keys = tiny.vocabulary(WORDS) | {"tokenizer.ggml.pre": pre}
     write(keys, tmp_path, KINDS[pre])
 
     tokens.check(keys, tmp_path)
+    assert ids(tmp_path) == tokens.served_ids(keys, tokens.TEXTS)
 
 
 @pytest.mark.parametrize("prefix", [True, False], ids=["llama", "gemma"])
@@ -34,6 +43,7 @@ def test_sentencepiece_ids_are_llama_cpps(tmp_path: Path, prefix: bool) -> None:
     write(keys, tmp_path, "gemma2")
 
     tokens.check(keys, tmp_path)
+    assert ids(tmp_path) == tokens.served_ids(keys, tokens.TEXTS)
 
 
 def test_ids_that_differ_are_refused_with_the_text(tmp_path: Path) -> None:
