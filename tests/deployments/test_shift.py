@@ -1,12 +1,14 @@
 """One whole shift for real: server, runner, engine, memory, report; and what survives what."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from deployments.catalogue import catalogue
 from deployments.shift import nightly, run_shift
 from tasks import memory
 from tasks.intake import ingest
@@ -36,9 +38,10 @@ def test_memory_survives_the_loss_of_prefects_database_and_the_other_way_round(
     assert run_shift([papers], out) == 0
     assert "ingest: NothingToDo" in out.export_text()
     assert memory.recall("roaster", 1)[0].text == "The roaster was serviced in March."
-    told = [run.flow for run in history(began)]
-    assert all(told.count(name.replace("-", "_")) == 2 for name in nightly())
-    assert {"research_topic", "write_draft"} <= set(told)
+    told = Counter(run.flow.replace("_", "-") for run in history(began))
+    once = Counter(entry.flow for entry in catalogue() if entry.name in nightly())
+    assert {flow: told[flow] for flow in once} == {flow: 2 * times for flow, times in once.items()}
+    assert {"research-topic", "write-draft"} <= set(told)
 
     shutil.rmtree(settings().store_path)
     _open.cache_clear()

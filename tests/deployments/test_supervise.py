@@ -136,7 +136,7 @@ def test_a_killed_supervisor_leaves_no_orphans_and_up_works_again(ours: Path) ->
 @pytest.mark.long
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_in_front_it_ends_cleanly_by_a_signal(ours: Path, tmp_path: Path, sign: int) -> None:
-    command = [sys.executable, "-m", "deployments.supervise", *BOTH]
+    command = [sys.executable, "-P", "-m", "deployments.supervise", *BOTH]
     (tmp_path / "tasks").mkdir()  # a folder of this name must not pass for ours
     (tmp_path / "tasks" / "__init__.py").touch()
     front = subprocess.Popen(command, cwd=tmp_path)
