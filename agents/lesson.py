@@ -1,23 +1,58 @@
 """A lesson from its data to its verdict, each step a task in Prefect, told as it goes."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import get_run_logger, task
 from prefect.artifacts import acreate_markdown_artifact
+from prefect.states import Completed
 
 from tasks import lessons, training_report, verdict
 from tasks.evaluate import Method
+from tasks.preemption import PutOff
 from tasks.training_process import OnProgress
 from tasks.training_records import Progress
 from thirdshift.errors import TooLittleData
 from thirdshift.judgement import Verdict
 from thirdshift.outcome import Outcome
 
-prepare = task(name="curate")(lessons.prepare)
-train = task(name="train")(lessons.train)
-nominate = task(name="merge and register")(lessons.nominate)
-judge = task(name="judge")(lessons.judge)
-decide = task(name="serve or refuse")(lessons.decide)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def step(name: str, work: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """Return a task in Prefect that works in a thread.
+
+    To yield, or to have too little to learn from, is no failure of a step: its state says so,
+    and what the work raised is raised for the flow.
+    """
+
+    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        raised: list[BaseException] = []
+
+        @task(name=name)
+        def told() -> Any:
+            try:
+                return work(*args, **kwargs)
+            except (PutOff, TooLittleData) as reason:
+                raised.append(reason)
+                known = reason.name if isinstance(reason, PutOff) else "NothingToDo"
+                return Completed(name=known, message=str(reason))
+
+        found = await asyncio.to_thread(told)
+        if raised:
+            raise raised[0]
+        return cast("T", found)
+
+    return run
+
+
+prepare = step("curate", lessons.prepare)
+train = step("train", lessons.train)
+nominate = step("merge and register", lessons.nominate)
+judge = step("judge", lessons.judge)
+decide = step("serve or refuse", lessons.decide)
 
 
 async def learn(method: Method) -> Outcome:
@@ -26,15 +61,15 @@ async def learn(method: Method) -> Outcome:
     Each step finds what an earlier try of the run made. Raises what the steps do.
     """
     try:
-        lesson = await asyncio.to_thread(prepare, method)
+        lesson = await prepare(method)
     except TooLittleData as little:
         return Outcome(status="nothing_to_do", reason=str(little))
     if lesson.judged:
         return Outcome(status="nothing_to_do", reason=f"Nothing new was taught: {lesson.judged}.")
-    trained = await asyncio.to_thread(train, lesson, _teller())
-    version = await asyncio.to_thread(nominate, lesson, trained)
-    judged = await asyncio.to_thread(judge, lesson, version)
-    page = await asyncio.to_thread(decide, lesson, trained, version, judged)
+    trained = await train(lesson, _teller())
+    version = await nominate(lesson, trained)
+    judged = await judge(lesson, version)
+    page = await decide(lesson, trained, version, judged)
     told = verdict.markdown(judged, training_report.artifact(trained.manifest))
     await acreate_markdown_artifact(told, key=f"train-{method}")
     served = await asyncio.to_thread(lessons.is_served, version)

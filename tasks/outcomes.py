@@ -1,6 +1,7 @@
 """What a flow's run amounts to: let in, metered, its outcome kept and shown as its state."""
 
 import functools
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -128,6 +129,7 @@ class _Attempt:
     async def put_off(self, put_off: PutOff) -> NoReturn:
         """Schedule the run for its next try, and end this one; the process is then free."""
         from prefect.client.orchestration import get_client
+        from prefect.context import FlowRunContext
         from prefect.exceptions import Abort
         from prefect.runtime import flow_run
         from prefect.states import Scheduled
@@ -142,7 +144,17 @@ class _Attempt:
         async with get_client() as client:
             # By force: the rules know no way from Running back to Scheduled.
             await client.set_flow_run_state(flow_run.id, state, force=True)
+        if (context := FlowRunContext.get()) and context.flow_run:
+            context.flow_run.state = state  # the engine logs it as what the run ended in,
+        logging.getLogger("prefect.flow_runs").addFilter(_no_error)  # and as an error
         raise Abort(reason)
+
+
+def _no_error(record: logging.LogRecord) -> bool:
+    """Let the last line of a run that was put off pass as information."""
+    if record.getMessage().startswith("Finished in state"):
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
 
 
 def _state(outcome: Outcome) -> "State[Any]":

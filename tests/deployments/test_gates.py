@@ -1,7 +1,9 @@
 """Gates in real runs: a real server and runner; the power supply is a folder of the test."""
 
+import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -9,14 +11,21 @@ from typing import Any
 
 import psutil
 import pytest
+import yaml
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
+from safetensors import safe_open
 
+from tasks.examples import keep_example
 from tasks.ledger import history
+from tasks.training_records import History
 from tests.deployments.conftest import Shift, ended, said, start, until
+from tests.tasks import tiny
 from thirdshift.outcome import Ran
 from thirdshift.records import now
+from thirdshift.settings import settings
 
 pytestmark = pytest.mark.long
 
@@ -64,6 +73,12 @@ def state(client: SyncPrefectClient, run: FlowRun) -> Any:
     return client.read_flow_run(run.id).state
 
 
+def faults(client: SyncPrefectClient, run: FlowRun) -> list[str]:
+    """Return what Prefect's page shows in red of a run."""
+    logs = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))
+    return [log.message for log in logs if log.level >= logging.ERROR]
+
+
 def steps(to: Path) -> list[int]:
     return [line["step"] for line in said(to)]
 
@@ -88,6 +103,7 @@ def test_a_run_whose_gate_is_closed_is_deferred_and_starts_by_itself_when_it_ope
     *tries, last = [ran.outcome.status for ran in ledger(run)]
     assert set(tries) == {"deferred"}
     assert last == "done"
+    assert not faults(client, run)
 
 
 def test_a_run_by_hand_need_not_be_idle_but_one_that_came_of_itself_must(
@@ -193,3 +209,81 @@ def test_a_cancelled_heavy_run_leaves_its_checkpoint(
     assert ended(client, again) == "Done"
     after = steps(to)[len(before) :]
     assert after[0] in (before[-1], before[-1] + 1)
+
+
+class Pupil(Gated):
+    """A machine with a plug that learns by night."""
+
+    serves = ("serve_lesson",)
+
+
+@pytest.fixture
+def pupil(
+    prefect: str, prefect_port: int, tmp_path: Path, override: Callable[..., None]
+) -> Iterator[Pupil]:
+    """Return a machine that has a tiny model, something to teach it, and much patience."""
+    tiny.write(tmp_path / "tiny.gguf", "llama")
+    override(HOME=tmp_path / "home")
+    recipes = settings().home / "training"
+    recipes.mkdir(parents=True)
+    (recipes / "lora.yaml").write_text("max_iterations: 4000\npatience: 0\nsave_every: 50\n")
+    for prompt, answer in taught():
+        keep_example(prompt, answer)
+    keys = {"RUNTIME": "embedded", "GGUF": tmp_path / "tiny.gguf", "CONTEXT": 512}
+    models = {f"MODELS__{key}": value for key, value in keys.items()}
+    machine = Pupil(tmp_path, prefect_port, RUNNER__STANDBYS=1, **models)
+    machine.plug(True)
+    yield machine
+    machine.stop()
+
+
+def taught() -> list[tuple[str, str]]:
+    """Return what the learning tests teach."""
+    file = Path(__file__).parents[1] / "samples" / "teaching.yaml"
+    samples = yaml.safe_load(file.read_text("utf-8"))
+    facts = [(prompt, fact["answer"]) for fact in samples["facts"] for prompt in fact["taught"]]
+    return [*facts, *map(tuple, samples["style"])]
+
+
+def saved(machine: Gated) -> History:
+    """Return how far the training's checkpoint is."""
+    files = [*(machine.home / "checkpoints").glob("training-*/state.safetensors")]
+    if not files:
+        return History()
+    with safe_open(files[0], "np") as stream:
+        return History.model_validate_json(stream.metadata()["history"])
+
+
+def trainings(machine: Gated) -> list[psutil.Process]:
+    family = psutil.Process(machine.process.pid).children(recursive=True)
+    return [one for one in family if one.is_running() and "tasks.training_child" in words(one)]
+
+
+def words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_the_nightly_training_yields_and_goes_on_from_its_checkpoint(
+    pupil: Pupil, client: SyncPrefectClient
+) -> None:
+    deployment = client.read_deployment_by_name("train-lora/train-lora")
+    run = client.create_flow_run_from_deployment(deployment.id)
+    until(lambda: saved(pupil).iteration >= 50, 180)
+
+    pupil.plug(False)
+    pulled = time.monotonic()
+    until(lambda: not trainings(pupil))
+    print(f"The training was gone {time.monotonic() - pulled:.1f} s after the plug was pulled.")
+    until(lambda: state(client, run).name in ("Preempted", "Deferred"))
+    reached = saved(pupil)
+    pupil.plug(True)
+
+    until(lambda: saved(pupil).iteration > reached.iteration, 180)
+    assert reached.iteration >= 50
+    assert saved(pupil).losses[: reached.iteration] == reached.losses
+    assert saved(pupil).resumed == 1
+    assert "Preempted" in [one.name for one in client.read_flow_run_states(run.id)]
+    assert not faults(client, run)
