@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, Field
 
+from tasks.chosen import version_of
 from tasks.language import is_japanese, sentences, terms
 from tasks.memory import FOREIGN, cosines, recall, similarities
 from tasks.models import ModelRuntime, runtime, structured
@@ -76,8 +77,10 @@ def ask(question: str, k: int = 5, models: ModelRuntime | None = None) -> Answer
     """
     answer = _answer(question, k, models)
     words = (question, answer.answer, [hit.chunk_id for hit in answer.sources])
-    model = (models or runtime()).model("sentinel") if answer.tier == "sentinel" else ""
-    identity = keep_turn(*words, tier=answer.tier, model=model)
+    worded = answer.tier == "sentinel"
+    model = (models or runtime()).model("sentinel") if worded else ""
+    adapter = version_of(model) if worded else ""
+    identity = keep_turn(*words, tier=answer.tier, model=model, adapter=adapter)
     return answer.model_copy(update={"id": identity})
 
 

@@ -39,6 +39,12 @@ def chosen(runtime: str, base: str) -> str:
     return found.model if found and holds else base
 
 
+def version_of(model: str) -> str:
+    """Return the version a served model name stands for; empty where it is not the chosen one."""
+    found = choice()
+    return found.version if found and found.model == model else ""
+
+
 def choose(new: Choice | None) -> None:
     """Switch to a version, or to the base: all at once, and on the disk before it returns."""
     folder = settings().adapters_path

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tasks import charts
+from tasks import charts, verdict
 from tasks.energy import spent
 from tasks.pages import cell, data_uri, link, page, place, plain
 from tasks.store import store
@@ -90,7 +90,8 @@ def markdown(shift: Shift, images: Mapping[str, str]) -> str:
     """Return the report as Markdown; `images` maps a chart's name to its address."""
     parts = [f"# Shift report, {_clock(shift.until, '%A %d %B %Y')}", shift.brief]
     parts += [_images(images, "timeline", "When each run was under way"), _ran(shift)]
-    parts += [_made(shift), _not_done(shift), _energy(shift, images), _memory(shift, images)]
+    parts += [_learnt(shift), _made(shift), _not_done(shift)]
+    parts += [_energy(shift, images), _memory(shift, images)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -145,6 +146,13 @@ def _often(run: Ran, times: int) -> str:
     return f" ({times} times)" if run.outcome.status == "nothing_to_do" else f" (try {times})"
 
 
+def _learnt(shift: Shift) -> str:
+    """Show every verdict of the shift: the same prompts, answered before and after."""
+    things = [Path(thing) for run in shift.runs for thing in run.outcome.produced]
+    told = [verdict.excerpt(one) for one in things if one.name == verdict.PAGE and _is_ours(one)]
+    return "\n\n".join(["## What was learnt", *told]) if told else ""
+
+
 def _made(shift: Shift) -> str:
     lines = [f"- {_thing(thing, shift)}" for run in shift.runs for thing in run.outcome.produced]
     return "\n".join(["## What was made", "", *lines]) if lines else ""
@@ -153,8 +161,11 @@ def _made(shift: Shift) -> str:
 def _thing(thing: str, shift: Shift) -> str:
     """Return what a run made; a page of ours becomes a link that works from this report."""
     path = Path(thing)
-    ours = path.is_relative_to(settings().home) and path.suffix in _PAGES and path.is_file()
-    return link(path, _folder(shift)) if ours else plain(thing)
+    return link(path, _folder(shift)) if _is_ours(path) else plain(thing)
+
+
+def _is_ours(path: Path) -> bool:
+    return path.is_relative_to(settings().home) and path.suffix in _PAGES and path.is_file()
 
 
 def _not_done(shift: Shift) -> str:

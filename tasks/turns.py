@@ -14,7 +14,13 @@ _SHORTEST = 4  # characters of an id that may stand for it
 
 
 def keep_turn(
-    question: str, answer: str, chunk_ids: Sequence[str], *, tier: str, model: str = ""
+    question: str,
+    answer: str,
+    chunk_ids: Sequence[str],
+    *,
+    tier: str,
+    model: str = "",
+    adapter: str = "",
 ) -> str:
     """Keep a turn and return its id; empty where the settings keep none, or the store cannot.
 
@@ -30,6 +36,7 @@ def keep_turn(
         chunk_ids=list(chunk_ids),
         tier=tier,
         model=model,
+        adapter=adapter,
         asked_at=moment,
     )
     try:

@@ -7,7 +7,9 @@ from tasks import charts
 from tasks.pages import cell, data_uri, page, place, plain
 from thirdshift.judgement import Answered, Criterion, Verdict
 
+PAGE = "verdict.html"
 _SHOWN = 10  # answers before and after; the record holds all
+_FEW = 4  # of them in a report
 
 
 def write(verdict: Verdict, folder: Path, course: str = "") -> Path:
@@ -15,8 +17,17 @@ def write(verdict: Verdict, folder: Path, course: str = "") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     place(folder / "verdict.json", verdict.model_dump_json(indent=2))
     html = page(markdown(verdict, course), title=f"Verdict on {verdict.candidate}")
-    place(folder / "verdict.html", html)
-    return folder / "verdict.html"
+    place(folder / PAGE, html)
+    return folder / PAGE
+
+
+def excerpt(page: Path) -> str:
+    """Return what a report tells of a verdict: its word, and the owner's prompts answered twice."""
+    told = Verdict.model_validate_json(page.with_name("verdict.json").read_text("utf-8"))
+    mine = [one for one in told.answers if one.wanted]
+    word = "is better and is served" if told.promoted else "was refused"
+    said = f"**{plain(told.candidate)}** {word}. {plain(told.reason)}."
+    return f"{said}\n\n{_table(mine[:_FEW])}"
 
 
 def markdown(verdict: Verdict, course: str = "") -> str:
@@ -54,9 +65,13 @@ def _charts(criteria: Sequence[Criterion]) -> list[str]:
 
 
 def _answers(answers: Sequence[Answered]) -> str:
+    return _table([*answers[:_SHOWN], *answers[-_SHOWN // 2 :]])
+
+
+def _table(answers: Sequence[Answered]) -> str:
     head = "| prompt | before | after | accepted |\n|---|---|---|---|"
     rows = [
         f"| {cell(one.prompt)} | {cell(one.base)} | {cell(one.candidate)} | {cell(one.wanted)} |"
-        for one in [*answers[:_SHOWN], *answers[-_SHOWN // 2 :]]
+        for one in answers
     ]
     return "\n".join([head, *rows])

@@ -12,11 +12,13 @@ import yaml
 from agents import answer as agent
 from agents.answer import Draft, ask
 from tasks import digest, memory, report
+from tasks.chosen import Choice, choose
 from tasks.documents import read
 from tasks.intake import ingest
 from tasks.language import is_japanese
-from tasks.models import ModelRuntime
+from tasks.models import ModelRuntime, runtime
 from tasks.report import MemoryFigures, Shift
+from tasks.turns import turn
 from thirdshift.outcome import Outcome, Ran
 from thirdshift.records import Answer
 from thirdshift.settings import at_home
@@ -77,6 +79,18 @@ def test_a_trusted_model_words_the_answer_and_cites(large: Callable[[Draft], Non
     assert worded.answer == "It is due on 14 September. [1]"
     assert worded.tier == "sentinel"
     assert worded.sources[0].text == NOTES[0]
+    assert turn(worded.id).adapter == ""
+
+
+def test_a_turn_names_the_adapter_that_worded_it(large: Callable[[Draft], None]) -> None:
+    memory.remember(NOTES)
+    large(Draft(answerable=True, answer="It is due on 14 September.", passages=[1]))
+    base = runtime().model("sentinel")
+    choose(Choice(runtime=runtime().name, base=base, version="night:v3", model=base))
+
+    worded = ask("When is the next service of the roaster?")
+
+    assert turn(worded.id).adapter == "night:v3"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from urllib.parse import unquote
 
 import pytest
 
+from tasks import verdict
 from tasks.pages import page
 from tasks.report import MemoryFigures, Shift, latest, markdown, write
+from thirdshift.judgement import Answered, Criterion, Interval, Verdict
 from thirdshift.outcome import Outcome, OutcomeStatus, Ran
 from thirdshift.settings import settings
 
@@ -52,6 +54,30 @@ def test_what_was_skipped_deferred_failed_or_lost_is_said_with_its_reason() -> N
     assert "train_lora, deferred: On battery." in said
     assert "**write_draft failed**: No source answered." in said
     assert "ingest crashed: exit -9" in said
+
+
+def test_what_was_learnt_is_shown_by_the_same_prompts_before_and_after(home: Path) -> None:
+    change = Interval(mean=0.9, low=0.5, high=1.3, n=8)
+    gain = Criterion(
+        name="likelihood of accepted answers",
+        unit="nats per token",
+        base=-2.0,
+        candidate=-1.1,
+        change=change,
+        wanted="a gain",
+        held=True,
+    )
+    answers = [Answered(prompt="When is tea?", base="Never.", candidate="At four.", wanted="Four.")]
+    found = Verdict(candidate="sentinel-lora:v1", method="lora", criteria=[gain], answers=answers)
+    produced = [str(verdict.write(found, home / "evaluations" / "v1"))]
+    ran = _ran("train_lora")
+    ran = ran.model_copy(update={"outcome": ran.outcome.model_copy(update={"produced": produced})})
+
+    said = markdown(_shift(ran), {})
+
+    assert "**sentinel-lora:v1** is better and is served." in said
+    assert "| When is tea? | Never. | At four. | Four. |" in said
+    assert "What was learnt" not in markdown(_shift(_ran("ingest")), {})
 
 
 def test_energy_that_was_not_metered_is_not_invented() -> None:
