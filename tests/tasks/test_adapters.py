@@ -1,6 +1,11 @@
 """Versions of adapters: published whole or not at all, proved, switched, undone."""
 
+import hashlib
 import json
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
@@ -19,11 +24,18 @@ from tasks.lora import WEIGHTS
 from tasks.models import ModelRuntime, runtime
 from tasks.weights import mlx_folder
 from tests.tasks import tiny
-from thirdshift.errors import AdapterRefused, ModelUnsupported, NotFound
+from thirdshift.errors import AdapterRefused, ModelMissing, ModelUnsupported, NotFound
 from thirdshift.settings import settings
 
 pytestmark = pytest.mark.slow
 PROMPT = "What is the capital of France?"
+_PROMOTE = """
+import sys
+from pathlib import Path
+from tasks.adapters import add, promote
+print("on", flush=True)
+promote(add("night", Path(sys.argv[1]), {}).id)
+"""
 
 
 class Killed(BaseException):
@@ -178,6 +190,53 @@ def test_a_death_at_any_moment_leaves_no_half_model(
     assert promote(add("night", folder, {}).id).state == "current"
 
 
+def test_killed_at_ten_random_moments_it_never_serves_half_a_model(
+    trained: Any, tmp_path: Path
+) -> None:
+    folder, before = trained(1), answer()
+    took = _promoted(folder, None)
+    whole, after = _models(), answer()
+    draw, ends = random.Random(3), []
+    for _ in range(10):
+        if choice():
+            rollback()
+        ends.append(_promoted(folder, draw.uniform(0, took)) is None)
+
+        assert set(_models().values()) <= set(whole.values())
+        assert all(_is_whole(one, folder) for one in versions())
+        assert answer() == pytest.approx(after if choice() else before, abs=1e-3)
+    assert any(ends)
+    assert promote(add("night", folder, {}).id).state == "current"
+
+
+def _promoted(folder: Path, killed_after: float | None) -> float | None:
+    """Promote in a process of its own; return the seconds it took, None where it was killed."""
+    command = [sys.executable, "-P", "-c", _PROMOTE, str(folder)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert child.stdout and child.stdout.readline() == "on\n"
+    began = time.monotonic()
+    try:
+        child.wait(killed_after)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+        return None
+    assert child.returncode == 0
+    return time.monotonic() - began
+
+
+def _models() -> dict[str, str]:
+    """Return the checksums of what is there to be served."""
+    files = settings().models_path.glob("*.gguf")
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def _is_whole(one: adapters.Version, folder: Path) -> bool:
+    kept = (one.folder / WEIGHTS).read_bytes() == (folder / WEIGHTS).read_bytes()
+    served = one.state not in {"published", "current"} or runtime().model_bytes(one.model)
+    return kept and bool(served)
+
+
 def test_the_command_lists_shows_promotes_compares_exports_and_goes_back(
     trained: Any, tmp_path: Path
 ) -> None:
@@ -197,6 +256,34 @@ def test_the_command_lists_shows_promotes_compares_exports_and_goes_back(
         assert form in command("export", name, form, str(tmp_path / form))
         assert (tmp_path / form).exists()
     assert "The base model serves" in command("rollback")
+
+
+@pytest.mark.ollama
+@pytest.mark.parametrize("base", ["tiny", "built-in"])
+def test_a_real_ollama_serves_a_version_goes_back_and_deletes_it(
+    ollama: ModelRuntime,
+    model: Path,
+    mlx_base: Path,
+    base: str,
+    tmp_path: Path,
+    override: Callable[..., None],
+) -> None:
+    if base == "tiny":
+        ollama.publish("tiny", model)
+        override(MODELS__SENTINEL="tiny", MODELS__CONTEXT=512)
+    before = answer()
+    folder = mlx_folder(runtime().base_file())
+    one = promote(add("night", tiny.adapter(folder, tmp_path / "lora", 1), {}).id)
+
+    assert runtime().model("sentinel") == one.model
+    assert answer() != pytest.approx(before, abs=1e-2)
+    assert runtime().chat(max_tokens=4).invoke(PROMPT).content
+    assert rollback() is None
+    assert answer() == pytest.approx(before, abs=1e-3)
+    runtime().remove(one.model)
+    assert runtime().model_bytes(one.model) == 0
+    with pytest.raises(ModelMissing):
+        runtime().chat(model=one.model).invoke(PROMPT)
 
 
 def test_the_canary_tells_a_merge_from_the_base(trained: Any) -> None:
