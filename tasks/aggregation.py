@@ -22,8 +22,9 @@ OTHERS = "(others)"
 _MEMBERS = 40  # of a dimension; the rest are one
 _LONG = 4000  # steps of a series that are drawn and searched; longer ones are taken together
 _COARSER: dict[str, Frequency] = {"hour": "day", "day": "week", "week": "month"}
-_STEPS = {"hour": 3600.0, "day": 86_400.0, "week": 604_800.0, "month": 2_629_800.0}
-_STEPS |= {"quarter": 7_889_400.0, "year": 31_557_600.0}
+_HOUR, _DAY = 3600.0, 86_400.0  # seconds
+_OWN: dict[Frequency, float] = {"year": 360, "quarter": 89, "month": 28, "week": 6.5}  # days
+_FEW = 4  # times, of which none can say what their step is
 
 # What a report takes after the scan, which needs no Python: imported while it goes on.
 _LATER = (
@@ -75,6 +76,8 @@ def scan(
         part = chosen[["_time", f"_d{at}", *measures]]
         part = part.rename(columns={"_time": time, f"_d{at}": dimension})
         parts[dimension] = _sorted(part, time)
+    if analysis.time.frequency == "auto":
+        frequency = _own_step(frequency, totals[time])
     rows, counted = int(whole["_rows"].sum()), int(dated["_kept"].sum())
     cube = Cube(frequency, totals, parts, rows, counted, counts)
     return _coarsened(cube, analysis)
@@ -171,7 +174,15 @@ def _scanned(table: Relation, analysis: Analysis, connection: "DuckDBPyConnectio
     if not hourly or first is None:
         return "day"
     span = (last - first).total_seconds() * max(table.rows / 20_000, 1)
-    return "hour" if span < _LONG * _STEPS["hour"] / 3 else "day"
+    return "hour" if span < _LONG * _HOUR / 3 else "day"
+
+
+def _own_step(scanned: Frequency, times: "pd.Series") -> Frequency:
+    """Return the step that most times of a series take: one value a week is no daily series."""
+    if scanned != "day" or len(times) < _FEW:
+        return scanned
+    days = times.diff().dt.total_seconds().median() / _DAY
+    return next((name for name, least in _OWN.items() if days >= least), scanned)
 
 
 def _coarsened(cube: Cube, analysis: Analysis) -> Cube:

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -94,6 +95,20 @@ def test_a_folder_whose_files_order_their_columns_differently(tmp_path: Path) ->
     (tmp_path / "notes.txt").write_text("nothing")
 
     assert is_whole(read({"kind": "folder", "path": str(tmp_path)}))
+
+
+@pytest.mark.parametrize(
+    ("step", "days"),
+    [("day", 1), ("week", 7), ("month", 30.44), ("quarter", 91.3), ("year", 365.25)],
+)
+def test_the_step_of_the_data_is_called_what_it_is(tmp_path: Path, step: str, days: float) -> None:
+    moments = [date(2001, 1, 6) + timedelta(days=round(n * days)) for n in range(12)]
+    rows = [{"date": moment.isoformat(), "sales": 1, "shop": "a"} for moment in moments]
+    (tmp_path / "a.csv").write_text(csv_text(rows))
+
+    cube = read({"kind": "csv", "path": str(tmp_path / "a.csv")})
+
+    assert (cube.frequency, len(cube.totals)) == (step, 12)
 
 
 def test_a_query_to_a_database(tmp_path: Path) -> None:
