@@ -6,12 +6,12 @@ are scanned for the report, by conditions in SQL meant to say the same.
 
 import difflib
 import json
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tasks.analyses import resolved
 from tasks.relation import Relation
+from tasks.suites import broken
 from thirdshift.analyses import Analysis, Expectation, Failure
 from thirdshift.errors import AnalysisInvalid
 
@@ -57,20 +57,8 @@ def check(frame: "pd.DataFrame", expectations: Sequence[Expectation]) -> list[Fa
     """
     if not expectations:
         return []
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    import great_expectations as gx  # 9 s
-
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(False)
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    suite = gx.ExpectationSuite(name="analysis")
-    for one in expectations:
-        suite.add_expectation(_known(one))
-    source = context.data_sources.add_pandas("data")
-    asset = source.add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    found = batch.validate(suite, result_format={"result_format": "COMPLETE"})
-    return [_failure(result) for result in found.results if not result.success]
+    made = [_known(one) for one in expectations]
+    return [_failure(result) for result in broken(frame, made)]
 
 
 def _known(one: Expectation) -> Any:

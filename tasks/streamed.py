@@ -116,7 +116,7 @@ def _outside(value: str, given: dict[str, Any]) -> str:
 
 def _among(value: str, given: dict[str, Any]) -> str:
     listed = ", ".join(_literal(one) for one in given.get("value_set", []))
-    return f"{value} IN ({listed or 'NULL'})"
+    return f"{value} IN ({listed})" if listed else "false"
 
 
 _BROKEN: dict[str, Callable[[str, dict[str, Any]], str]] = {

@@ -1,4 +1,4 @@
-"""Suites of expectations kept as JSON, held against a table by Great Expectations."""
+"""A table held against expectations by Great Expectations; suites of them are kept as JSON."""
 
 import json
 import logging
@@ -22,21 +22,26 @@ class Unmet(NamedTuple):
 
 def unmet(frame: "pd.DataFrame", suite: Path) -> list[Unmet]:
     """Return the expectations of a suite that the table does not meet. Takes some seconds."""
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    listed = json.loads(suite.read_text(encoding="utf-8"))["expectations"]
+    made: list[Any] = [get_expectation_impl(one["type"])(**one["kwargs"]) for one in listed]
+    return [_unmet(result) for result in broken(frame, made)]
+
+
+def broken(frame: "pd.DataFrame", expected: Sequence[Any]) -> list[Any]:
+    """Return Great Expectations' results of those of its expectations that do not hold."""
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     import great_expectations as gx  # 9 s
-    from great_expectations.expectations.registry import get_expectation_impl
 
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    expected = gx.ExpectationSuite(name=suite.stem)
-    for one in json.loads(suite.read_text(encoding="utf-8"))["expectations"]:
-        made: Any = get_expectation_impl(one["type"])
-        expected.add_expectation(made(**one["kwargs"]))
+    suite = gx.ExpectationSuite(name="expected", expectations=list(expected))
     asset = context.data_sources.add_pandas("data").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    found = batch.validate(expected, result_format={"result_format": "COMPLETE"})
-    return [_unmet(result) for result in found.results if not result.success]
+    found = batch.validate(suite, result_format={"result_format": "COMPLETE"})
+    return [result for result in found.results if not result.success]
 
 
 def _unmet(result: Any) -> Unmet:
