@@ -1,9 +1,11 @@
 """The analyst through a real Prefect server: report, nothing to do, quarantine, memory."""
 
+import csv
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 
@@ -73,6 +75,41 @@ async def test_a_night_with_data_is_a_report_a_row_a_memory_and_an_artifact(
     assert answer.sources[0].provenance == "derived"
     assert "Teramachi" in answer.answer
     assert "fell" in answer.answer
+
+
+async def test_hostile_names_and_values_are_words_in_a_japanese_report(
+    prefect: str, home: Path, tmp_path: Path
+) -> None:
+    lines = (SAMPLES / "shop-sales.csv").read_text().splitlines()[-2000:]
+    rows = [line.split(",") for line in lines]
+    amount, shop = '売上 "純"; DROP TABLE t --', "店舗<script>alert(1)</script>|`${x}`"
+    with (tmp_path / "売上.csv").open("w", newline="", encoding="cp932") as file:
+        writer = csv.writer(file)
+        writer.writerow(["日付", amount, shop])
+        writer.writerows(
+            [row[0].replace("-", "/"), row[-1], f"=cmd()|{row[1]}' OR 1=1"] for row in rows
+        )
+    settings().analyses_path.mkdir(parents=True)
+    said = {
+        "title": "売上 <img src=x onerror=alert(1)>",
+        "source": {"kind": "csv", "path": str(tmp_path / "売上.csv")},
+        "time": {"column": "日付"},
+        "measures": [{"column": amount, "title": "売上", "unit": "円"}],
+        "dimensions": [shop],
+        "language": "ja",
+    }
+    file_of = settings().analyses_path / "uriage.yaml"
+    file_of.write_text(yaml.safe_dump(said, allow_unicode=True), encoding="utf-8")
+
+    state = await _run("uriage")
+
+    assert state.name == "Done", state.message
+    page = await _produced(state)
+    html = page.read_text("utf-8")
+    assert '<html lang="ja">' in html
+    assert "店舗&lt;script&gt;" in html
+    assert not re.search("<script|<img src=x", html)
+    assert re.search(r"売上は.*\d{4}-\d{2}-\d{2}", page.with_name("report.md").read_text("utf-8"))
 
 
 async def test_unchanged_data_are_nothing_to_do_and_changed_ones_say_what_is_new(
