@@ -27,7 +27,7 @@ _OWN: dict[Frequency, float] = {"year": 360, "quarter": 89, "month": 28, "week":
 _FEW = 4  # times, of which none can say what their step is
 
 # What a report takes after the scan, which needs no Python: imported while it goes on.
-_LATER = (
+LATER = (
     "pandas", "scipy.stats", "scipy.ndimage", "ruptures", "statsmodels.regression.linear_model",
     "matplotlib.figure",
 )  # fmt: skip
@@ -60,7 +60,7 @@ def scan(
     """Scan the rows once; `count` names conditions (SQL) whose rows are counted besides."""
     frequency = _scanned(table, analysis, connection)
     asked = {name: said for name, said in (count or {}).items() if said != "false"}
-    with _importing(*_LATER):
+    with _importing(*LATER):
         cells = connection.sql(_query(table, analysis, frequency, asked)).to_arrow_table()
     frame = _arrow_frame(cells)
     whole = frame[frame["_set"] == _mask(analysis, None)]

@@ -16,6 +16,7 @@ _DATES = (
 _TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", "T%H:%M")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 _PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_SOME = 2000  # values of a column that tell the decimal mark, from all over the sample
 _SYMBOLS = " \u00a0\u2009\u202f'’¥￥$€£円%％"
 _NUMBER = re.compile(r"[+-]?(\d{1,3}([.,]\d{3})+|\d+)([.,]\d+)?")
 EMPTY = {"", "-", "–", "—", "n/a", "na", "null", "none", "nan", "#n/a", "欠測", "なし", "..", "?"}
@@ -82,7 +83,7 @@ def decimal_mark(columns: Iterable[Sequence[str]], delimiter: str) -> str:
     """
     comma = point = unsure = 0
     for values in columns:
-        for value in values:
+        for value in values[:: max(len(values) // _SOME, 1)]:
             bare = _bare(value.translate(_WIDE))
             if not _NUMBER.fullmatch(bare) or not re.search("[.,]", bare):
                 continue
