@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unicodedata import east_asian_width
 
 from thirdshift.judgement import Interval
 from thirdshift.outcome import Ran
@@ -48,10 +49,11 @@ def bars(values: Mapping[str, float], unit: str) -> str:
     """Draw one horizontal bar per name, its value beside it; return SVG."""
     figure, axes = _canvas(rows=len(values))
     drawn = axes.barh(list(values), list(values.values()), color=_LINES[0], height=0.55)
-    axes.bar_label(drawn, fmt="{:,.4g}", padding=4, color=_INK, fontsize=9)
+    axes.bar_label(drawn, fmt=_told, padding=4, color=_INK, fontsize=9)
     axes.invert_yaxis()
     axes.set_xlabel(unit)
-    axes.margins(x=0.12)
+    _few_ticks(axes)
+    axes.margins(x=0.15)
     return _svg(figure)
 
 
@@ -64,7 +66,7 @@ def intervals(values: Mapping[str, Interval], held: Sequence[bool], unit: str) -
         axes.plot([one.mean], [at], marker="o", color=colour)
     axes.axvline(0, color=_INK, linewidth=1)
     axes.set_yticks(range(len(values)), list(values))
-    axes.invert_yaxis()
+    axes.set_ylim(len(values) - 0.5, -0.5)
     axes.set_xlabel(unit)
     return _svg(figure)
 
@@ -103,6 +105,7 @@ def series(values: "pd.Series", marks: Marks, unit: str) -> str:
     for moment in marks.shifts:
         axes.axvline(moment, color=COLOURS["deferred"], linewidth=1.2)
     axes.set_ylabel(unit, color=_INK)
+    axes.yaxis.set_major_formatter(_tick)
     _clock(axes)
     known = {"anomaly": bool(marks.anomalies), "shift": bool(marks.shifts), "trend": marks.trend}
     colours = {"anomaly": COLOURS["failed"], "shift": COLOURS["deferred"], "trend": _INK}
@@ -117,11 +120,12 @@ def changes(values: Mapping[str, float], unit: str) -> str:
     colours = [COLOURS["done"] if value >= 0 else COLOURS["failed"] for value in values.values()]
     labels = [_unmarked(name) for name in values]
     drawn = axes.barh(labels, list(values.values()), color=colours, height=0.55)
-    axes.bar_label(drawn, fmt="{:+,.4g}", padding=4, color=_INK, fontsize=9)
+    axes.bar_label(drawn, fmt=lambda value: _told(value, "+"), padding=4, color=_INK, fontsize=9)
     axes.axvline(0, color=_INK, linewidth=0.8)
     axes.invert_yaxis()
     axes.set_xlabel(unit)
-    axes.margins(x=0.16)
+    _few_ticks(axes)
+    axes.margins(x=0.2)
     return _svg(figure)
 
 
@@ -145,7 +149,7 @@ def _unmarked(name: str) -> str:
 def _canvas(rows: int) -> tuple[Any, "Axes"]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 0.9 + 0.38 * max(rows, 1)), layout="constrained")
+    figure = Figure(figsize=(8, 0.9 + 0.38 * max(rows, 1)))
     axes = figure.add_subplot()
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(colors=_INK, labelsize=9, left=False)
@@ -182,6 +186,37 @@ def _legend(axes: "Axes", colours: Mapping[str, str]) -> None:
     )
 
 
+def _few_ticks(axes: "Axes") -> None:
+    axes.locator_params(axis="x", nbins=6)
+    axes.xaxis.set_major_formatter(_tick)
+
+
+def _tick(value: float, _: float | None) -> str:
+    return _told(value)
+
+
+def _told(value: float, sign: str = "") -> str:
+    """Return a number to four digits, large ones in full: 12,340 and not 1.234e+04."""
+    rounded = float(f"{value:.4g}")
+    return f"{rounded:{sign},.0f}" if abs(rounded) >= 1000 else f"{rounded:{sign},.4g}"
+
+
+def _fit(figure: Any) -> None:
+    """Make room for what stands around the axes; matplotlib's own way draws each chart twice."""
+    (axes,) = figure.axes
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    left = 0.15 + max(map(_inches, labels), default=0) + (0.25 if axes.get_ylabel() else 0)
+    bottom = 0.5 if axes.get_xlabel() or axes.xaxis.have_units() else 0.35
+    top = 0.35 if axes.get_legend() else 0.1
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(left / width, bottom / height, 1 - 0.2 / width, 1 - top / height)
+
+
+def _inches(label: str) -> float:
+    """Return about how wide a label is, in type of 9 points."""
+    return sum(1.0 if east_asian_width(char) in "WF" else 0.6 for char in label) * 9 / 72
+
+
 def _svg(figure: Any) -> str:
     import matplotlib as mpl
 
@@ -191,5 +226,6 @@ def _svg(figure: Any) -> str:
     # The fixed salt makes charts repeatable.
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        _fit(figure)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return buffer.getvalue()[buffer.getvalue().index("<svg") :]
