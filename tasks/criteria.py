@@ -6,6 +6,7 @@ from tasks.confidence import interval
 from thirdshift.judgement import Criterion, Interval, Unit
 from thirdshift.settings import settings
 
+_FEW = 5  # items, that differ too little among each other to show how sure they are
 Pair = tuple[Sequence[float], Sequence[float]]  # of the base and of the candidate, item by item
 
 
@@ -30,8 +31,13 @@ def no_loss_beyond(
 
 
 def no_certain_loss(name: str, unit: Unit, pair: Pair) -> Criterion:
-    """Want no loss that is beyond the tolerance for certain: for groups too small to be sure."""
+    """Want no loss that is beyond the tolerance for certain: for groups too small to be sure.
+
+    Of very few, one more that is kept takes part: two items, both lost, could be bad luck.
+    """
     change, limit = interval(changes(pair)), settings().judging.tolerance
+    if change.n < _FEW:
+        change = change.model_copy(update={"high": interval([*changes(pair), 0.0]).high})
     return criterion(
         name, unit, pair, change, f"no sure loss beyond {limit:g}", change.high >= -limit
     )

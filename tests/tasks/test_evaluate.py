@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.criteria import no_certain_loss
 from tasks.evaluate import HeldOut, Judge, Model
 from tasks.likelihood_child import Row, Weighed
 from tasks.regression import regression_set
@@ -106,6 +107,12 @@ def test_gibberish_is_rejected_however_perfect_accuracy_and_margin_look() -> Non
     accuracy = next(one for one in verdict.criteria if one.name == "preference accuracy")
     assert accuracy.held and accuracy.candidate == 1
     assert {"believable answers", "sound answers"} <= broken(verdict)
+
+
+@pytest.mark.parametrize(("lost", "held"), [(1, True), (2, True), (3, False), (4, False)])
+def test_of_very_few_answers_two_may_be_lost_by_bad_luck(lost: int, held: bool) -> None:
+    right = [1.0] * lost, [0.0] * lost
+    assert no_certain_loss("right answers", "share", right).held == held
 
 
 def test_a_step_back_behind_what_is_served_is_rejected() -> None:
