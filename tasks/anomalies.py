@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tasks.noise import autoregression, spread, surprises, tail
+from tasks.recurrence import calendar, recurring
 from tasks.seasonality import deseasonalised, periods, smooth
 from tasks.timeseries import Evenly, Flags, Vector, evenly
 from thirdshift.findings import Finding, Quantity
@@ -48,7 +49,12 @@ def find_anomalies(series: pd.Series, unit: str = "") -> list[Finding]:
     lengths = periods(even)
     judged = _judged(even, lengths)
     reach = max(_REACH, min(lengths, default=0) // 8)
-    return [_finding(series, even, judged, at, unit) for at in _joined(judged, reach)]
+    found = _joined(judged, reach)
+    sizes = [float(judged.deviation[_peak(judged, at)]) for at in found]
+    cycles = [*lengths, *calendar(even.step)]
+    usual = recurring([first for first, _ in found], sizes, even.values.size, cycles)
+    rare = [at for at, often in zip(found, usual, strict=True) if not often]
+    return [_finding(series, even, judged, at, unit) for at in rare]
 
 
 def _judged(even: Evenly, lengths: list[int]) -> Judged:
@@ -166,10 +172,15 @@ def stretches(flags: Flags) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
+def _peak(judged: Judged, at: tuple[int, int]) -> int:
+    """Return the most surprising slot of a stretch."""
+    return at[0] + int(np.argmin(judged.p[at[0] : at[1] + 1]))
+
+
 def _finding(
     series: pd.Series, even: Evenly, judged: Judged, at: tuple[int, int], unit: str
 ) -> Finding:
-    peak = at[0] + int(np.argmin(judged.p[at[0] : at[1] + 1]))
+    peak = _peak(judged, at)
     observed = even.original(float(even.values[peak]))
     deviation = float(judged.deviation[peak] * even.scale)
     p_value = float(np.clip(judged.p[peak], 1e-300, 1.0))

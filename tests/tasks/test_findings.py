@@ -86,6 +86,28 @@ def test_a_value_that_is_usual_at_another_hour_is_an_anomaly() -> None:
     assert [found.start for found in find_anomalies(series)] == [HOURS[24 * 20 + 18]]
 
 
+def test_what_comes_every_night_is_no_anomaly_though_it_comes_early_or_late() -> None:
+    quarters = pd.date_range("2026-01-01", periods=30 * 96, freq="15min")
+    rng = np.random.default_rng(5)
+    series = pd.Series(rng.normal(100, 1, quarters.size), quarters)
+    for day in range(30):
+        series.iloc[96 * day + 12 + int(rng.integers(0, 5))] += 40
+    at_noon = 96 * 20 + 48
+    series.iloc[at_noon] += 40  # of the same size, at another time
+
+    assert [found.start for found in find_anomalies(series)] == [quarters[at_noon]]
+
+
+def test_a_kind_of_event_that_comes_often_is_no_anomaly_and_another_is() -> None:
+    rng = np.random.default_rng(6)
+    series = pd.Series(rng.normal(100, 1, 3000))
+    for at in rng.choice(2900, 30, replace=False):
+        series.iloc[at] = 150 + rng.normal()
+    series.iloc[2950] = 60.0
+
+    assert [found.start for found in find_anomalies(series)] == [2950]
+
+
 def test_a_quiet_afternoon_is_one_anomaly() -> None:
     series = daily()
     series.iloc[24 * 20 : 24 * 20 + 6] -= 9
