@@ -1,8 +1,8 @@
 """The gate: a candidate must be better on what the owner teaches, and no worse at all else.
 
 Measured in pairs, base beside candidate, on examples neither was trained on. A gain must be beyond
-chance; a loss must with confidence be within the tolerance. Small sets lie, so below a minimum
-nothing is decided.
+chance; a loss must be neither beyond chance nor above the tolerance. Small sets lie, so below a
+minimum nothing is decided.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Literal
 
-from tasks.criteria import Pair, at_least_half, gain, no_certain_loss, no_loss, no_loss_beyond
+from tasks.criteria import Pair, at_least_half, at_most, gain, no_certain_loss, no_loss
 from tasks.fluency import Text, distinct, is_sound
 from tasks.likelihood import weigh
 from tasks.likelihood_child import Row, Weighed
@@ -229,7 +229,7 @@ def _health(before: Sequence[Text], after: Sequence[Text], taught: float) -> lis
     )
     variety = distinct([one.text for one in before]), distinct([one.text for one in after])
     return [
-        no_loss_beyond(judging.max_strangeness, "believable answers", "nats per token", likely),
-        no_loss_beyond(judging.max_unsound, "sound answers", "share", sound),
+        at_most(judging.max_strangeness, "believable answers", "nats per token", likely),
+        at_most(judging.max_unsound, "sound answers", "share", sound),
         at_least_half("variety of answers", "distinct words", *variety, n=len(after)),
     ]

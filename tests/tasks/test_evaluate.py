@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.criteria import no_certain_loss
+from tasks.criteria import no_certain_loss, no_loss
 from tasks.evaluate import HeldOut, Judge, Model
 from tasks.likelihood_child import Row, Weighed
 from tasks.regression import regression_set
@@ -113,6 +113,22 @@ def test_gibberish_is_rejected_however_perfect_accuracy_and_margin_look() -> Non
 def test_of_very_few_answers_two_may_be_lost_by_bad_luck(lost: int, held: bool) -> None:
     right = [1.0] * lost, [0.0] * lost
     assert no_certain_loss("right answers", "share", right).held == held
+
+
+@pytest.mark.parametrize(
+    ("lost", "held"),
+    [
+        ([0.0] * 64, True),
+        ([0.6, -0.5] * 30 + [0.0] * 4, True),  # 0.047 in the mean, which chance explains
+        ([0.6, -0.4] * 30 + [0.0] * 4, False),  # 0.094: above the tolerance, if not beyond chance
+        ([0.04] * 60 + [0.0] * 4, False),  # 0.038, in nearly every item: beyond chance
+    ],
+)
+def test_a_loss_may_be_neither_beyond_chance_nor_above_the_tolerance(
+    lost: list[float], held: bool
+) -> None:
+    pair = [1.0] * len(lost), [1.0 - one for one in lost]
+    assert no_loss("general ability", "share", pair).held == held
 
 
 def test_a_step_back_behind_what_is_served_is_rejected() -> None:
