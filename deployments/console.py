@@ -10,8 +10,8 @@ from rich.table import Table
 
 from thirdshift.records import Hit
 
-out = Console()
-err = Console(stderr=True)
+out = Console(emoji=False)  # what strangers call things is printed as it is, :bug: too
+err = Console(stderr=True, emoji=False)
 
 
 class waiting:
