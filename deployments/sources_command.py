@@ -2,13 +2,13 @@
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 from rich.markup import escape
 
 from deployments.console import grid, out, print_json, waiting
-from thirdshift.content import Source, SourceKind
+from thirdshift.content import SourceKind
+from thirdshift.errors import NotFound
 from thirdshift.records import now
 
 app = typer.Typer(no_args_is_help=True, help="The feeds and pages that are watched for you.")
@@ -49,10 +49,8 @@ def add(
     """Add a source to the list; the next hourly run looks at it."""
     from tasks import sources
 
-    words = tuple(keyword or ())
-    place = {"query": url} if kind == "x" else {"url": url}
-    given = name or urlsplit(url).hostname or url
-    added = sources.add([Source(name=given, kind=kind, keywords=words, all=every, **place)])
+    source = sources.at(url, kind, name=name, keywords=tuple(keyword or ()), all=every)
+    added = sources.add([source])
     out.print(f"Added: {added[0].name}." if added else "It is listed already.", markup=False)
 
 
@@ -127,5 +125,8 @@ def export(
     text = to_opml(watchlist().sources)
     if file is None:
         return typer.echo(text, nl=False)
-    file.write_text(text, encoding="utf-8")
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise NotFound(f"{file} cannot be written: {error.strerror}.") from error
     out.print(f"Written: {file}", markup=False)

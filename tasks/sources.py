@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 from pydantic import ValidationError
 
-from thirdshift.content import Source, Watchlist
+from thirdshift.content import Source, SourceKind, Watchlist
 from thirdshift.errors import NotFound, SettingsInvalid
 from thirdshift.settings import settings
 
@@ -45,6 +45,20 @@ def chosen(name: str) -> list[Source]:
     return found
 
 
+def at(place: str, kind: SourceKind = "feed", *, name: str = "", **more: Any) -> Source:
+    """Return the source at an address, or of a query on X, named by its host where it has no name.
+
+    Raises SettingsInvalid where the place is none.
+    """
+    if kind == "x" and place.strip():
+        return Source(name=name or place, kind=kind, query=place, **more)
+    scheme, host = _parts(place)
+    if kind == "x" or not (scheme == "file" or (scheme in ("http", "https") and host)):
+        remedy = "Say https://…, http://… or file:…; with kind x a query, e.g. from:nasa."
+        raise SettingsInvalid(f"{place!r} is no address.", remedy)
+    return Source(name=name or host or place, kind=kind, url=place, **more)
+
+
 def add(sources: Iterable[Source], file: Path | None = None) -> list[Source]:
     """Append the sources that are not listed yet and return them; comments stay as they are."""
     file = file or settings().sources_file
@@ -53,9 +67,10 @@ def add(sources: Iterable[Source], file: Path | None = None) -> list[Source]:
     names = {source.name for source in listed.sources}
     fresh: dict[str, Source] = {}
     for source in sources:
-        if source.id not in known | fresh.keys():
-            fresh[source.id] = _named_apart(source, names)
-            names.add(fresh[source.id].name)
+        identity = _placed(source, file).id
+        if identity not in known | fresh.keys():
+            fresh[identity] = _named_apart(source, names)
+            names.add(fresh[identity].name)
     if fresh:
         read = _read(file) if file.exists() else _yaml().load(_head() + _EMPTY)
         if not read.get("sources"):
@@ -68,10 +83,12 @@ def add(sources: Iterable[Source], file: Path | None = None) -> list[Source]:
 def remove(name: str, file: Path | None = None) -> None:
     """Take the source called `name`, or with that address, off the list; NotFound lists all."""
     file = file or settings().sources_file
+    listed = watchlist(file).sources  # refuses a file we must not write to
     read = _read(file) if file.exists() else {}
-    names = [item for item in _listed(read) if name in (item.get("name"), item.get("url"))]
+    called = ("name", "url", "query")
+    names = [item for item in _listed(read) if name in [item.get(key) for key in called]]
     if not names:
-        known = ", ".join(source.name for source in watchlist(file).sources)
+        known = ", ".join(source.name for source in listed)
         raise NotFound(f"No source is called {name}.", f"There are: {known or 'none'}.")
     for item in names:
         read["sources"].remove(item)
@@ -121,11 +138,25 @@ def _source(file: Path, number: int, item: Any) -> Source:
         named = item.get("name", number) if isinstance(item, dict) else number
         what = f"{file}, source {named}: {_told(error)}"
         raise SettingsInvalid(what, "The head of the file explains the keys.") from None
+    return _placed(source, file)
+
+
+def _placed(source: Source, file: Path) -> Source:
+    """Return the source with its files where they are, seen from the list's folder."""
     changed = {"mirror": str((file.parent / source.mirror).resolve())} if source.mirror else {}
     if source.url.startswith("file:") and not source.url.startswith("file:///"):
         path = (file.parent / source.url.removeprefix("file:")).resolve()
         changed["url"] = path.as_uri()
     return source.model_copy(update=changed)
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Return an address's scheme and host; neither where it cannot be parsed."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # http://[
+        return "", ""
+    return parts.scheme, parts.hostname or ""
 
 
 def _told(error: ValidationError) -> str:
