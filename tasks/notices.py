@@ -19,6 +19,7 @@ def notify(title: str, body: str) -> bool:
     """
     import apprise
 
+    logging.getLogger("apprise").disabled = True  # it logs the addresses that fail
     named = settings().notify.urls or (["macosx://"] if sys.platform == "darwin" else [])
     reached = True
     for number, name in enumerate(named, 1):
