@@ -12,9 +12,9 @@ KEY = "review"
 
 
 class Decision(RunInput):
-    """What Prefect's own form asks."""
+    """What Prefect's own form asks; who resumes the run without a verdict has not decided."""
 
-    verdict: Literal["approve", "edit", "reject"] = "approve"
+    verdict: Literal["approve", "edit", "reject"]
     text: str = ""
     note: str = ""
 
