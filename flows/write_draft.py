@@ -1,6 +1,7 @@
 """Write a draft about a researched topic, wait for its owner, publish what he approves."""
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from prefect import flow, task
@@ -13,7 +14,7 @@ from tasks.notices import notify
 from tasks.outcomes import accountable
 from tasks.reviewing import reviewed
 from thirdshift.content import Draft, DraftKind
-from thirdshift.errors import NotFound
+from thirdshift.errors import NotFound, SecretMissing
 from thirdshift.outcome import Outcome
 from thirdshift.records import content_hash
 from thirdshift.settings import settings
@@ -45,7 +46,8 @@ async def write_draft(topic: str, kind: DraftKind | None = None) -> Outcome:
     if draft is None:
         draft = await asyncio.to_thread(write, topic, kind, str(flow_run.id or ""))
         title = f"Draft: {draft.title}"
-        await asyncio.to_thread(tell_owner, title, f"thirdshift drafts show {draft.id}")
+        with suppress(SecretMissing):  # Prefect shows it on the task; the draft waits all the same
+            await asyncio.to_thread(tell_owner, title, f"thirdshift drafts show {draft.id}")
     elif draft.run != str(flow_run.id or ""):
         return Outcome(status="nothing_to_do", reason=f"Draft {draft.id} is {draft.status}.")
     review = await reviewed(draft)

@@ -72,6 +72,15 @@ class Waiting:
 
 
 @pytest.fixture
+def secretless(shift: Writer) -> Iterator[None]:
+    """Let the settings name an address that no keychain has."""
+    file = shift.home / "settings.toml"
+    file.write_text('[notify]\nurls = ["keychain:absent"]\n')
+    yield
+    file.unlink()
+
+
+@pytest.fixture
 def waiting(
     shift: Writer,
     client: SyncPrefectClient,
@@ -164,6 +173,12 @@ def test_a_verdict_that_is_none_of_the_three_is_refused_and_the_run_waits(
     assert waiting.post(verdict="approve")[0] == "ACCEPT"  # it can still be decided on
     assert waiting.end() == "Done"
     assert waiting.decided().published == waiting.draft.text
+
+
+def test_a_draft_waits_though_its_owner_cannot_be_told(secretless: None, waiting: Waiting) -> None:
+    assert waiting.decided().status == "pending"
+    assert waiting.post(verdict="approve")[0] == "ACCEPT"
+    assert waiting.end() == "Done"
 
 
 def test_the_first_decision_holds(waiting: Waiting) -> None:
