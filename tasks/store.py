@@ -110,9 +110,11 @@ class Store:
     def table(self, name: str) -> Any:
         """Return the table, made empty with its indexes where it does not exist."""
         if name not in self._tables:
-            if name not in self._db.list_tables().tables:
+            try:
+                self._tables[name] = self._db.open_table(name)
+            except ValueError:  # it is not there, or not yet: another thread is making it
                 self._create(name)
-            self._tables[name] = self._db.open_table(name)
+                self._tables[name] = self._db.open_table(name)
         return self._tables[name]
 
     def replace_chunks(self, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:

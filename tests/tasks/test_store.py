@@ -131,3 +131,10 @@ def test_a_store_opened_anew_sees_what_was_written() -> None:
     store().upsert("documents", [_document("a")])
 
     assert Store(settings().store_path).count("documents") == 1
+
+
+def test_a_table_that_another_thread_has_begun_to_make_is_made_and_opened(tmp_path: Path) -> None:
+    fresh = Store(tmp_path / "store")
+    (fresh.path / "sources.lance").mkdir()  # it is listed, and cannot be opened yet
+
+    assert fresh.count("sources") == 0
