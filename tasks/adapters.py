@@ -16,13 +16,14 @@ from typing import Any, Literal
 from filelock import FileLock
 from pydantic import Field
 
+from tasks.base_weights import base_weights
 from tasks.canary import compare
 from tasks.chosen import Choice, choice, choose
 from tasks.lora import CONFIG, WEIGHTS, read
 from tasks.merging import merge
 from tasks.models import runtime
 from tasks.store import store
-from tasks.weights import content, mlx_folder, sync
+from tasks.weights import content, sync
 from thirdshift.errors import AdapterRefused, NotFound
 from thirdshift.records import Record, now
 from thirdshift.settings import settings
@@ -163,7 +164,7 @@ def promote(name: str) -> Version:
 
 def _prove(one: Version) -> None:
     """Refuse a published model that is not what was trained, by log-probability."""
-    found = compare(runtime(), one.model, mlx_folder(runtime().base_file()), one.folder)
+    found = compare(runtime(), one.model, base_weights(runtime().base_file()), one.folder)
     log.info("Canary of %s: %s", one.id, found)
     if found.verdict:
         _record(_changed(one, "rejected", found.verdict))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from tasks import adapters, finetune, training_report, verdict
 from tasks.answering import answers
+from tasks.base_weights import base_weights
 from tasks.chosen import choice
 from tasks.curate import curate
 from tasks.curate import require as require_enough
@@ -21,7 +22,6 @@ from tasks.models import runtime
 from tasks.recipes import Recipe, recipe
 from tasks.training_data import rows
 from tasks.training_process import OnProgress
-from tasks.weights import mlx_folder
 from thirdshift.judgement import Verdict
 from thirdshift.learning import Dataset
 from thirdshift.records import content_hash
@@ -68,7 +68,7 @@ def prepare(method: Method) -> Lesson:
 
     kind = _KINDS[method]
     require_enough(kind, len(taught(kind)))  # before the base is converted, which takes a while
-    base, chosen = mlx_folder(runtime().base_file()), recipe(method)
+    base, chosen = base_weights(runtime().base_file()), recipe(method)
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
     dataset = curate(
         kind,

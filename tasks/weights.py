@@ -81,7 +81,7 @@ def convert(gguf: Path, folder: Path, form: Form) -> None:
     folder.mkdir(parents=True)
     ensure_room(folder, _estimate(source, form))
     vocabulary.write(keys, folder)
-    config = _config(source) | {"eos_token_id": vocabulary.ends(keys)}
+    config = configuration_of(source) | {"eos_token_id": vocabulary.ends(keys)}
     sizes = _write_weights(source, kind, form, folder)
     if sizes:
         config["quantization"] = {"group_size": GROUP, "bits": 4} | sizes
@@ -110,7 +110,8 @@ def sync(file: Path) -> None:
         os.close(descriptor)
 
 
-def _config(source: Layout) -> dict[str, Any]:
+def configuration_of(source: Layout) -> dict[str, Any]:
+    """Return mlx-lm's config.json for a GGUF."""
     shapes = {name: one.shape for name, one in source.tensors.items()}
     config = configuration(source.keys, shapes)
     if factors := source.tensors.get(ROPE_FACTORS):

@@ -81,6 +81,11 @@ class Learning(Section):
     replay_share: float = Field(
         0.25, ge=0, lt=0.9, description="Share of general examples in training, against forgetting."
     )
+    base_weights: str = Field(
+        "",
+        description="Train on this MLX folder or a hub's owner/repository, of the same model; "
+        "empty: the served file's own weights.",
+    )
     keep_versions: int = Field(3, ge=1, description="Published models kept, the newest.")
     versions_gb: float = Field(20, gt=0, description="Disk that all published models may take.")
 

@@ -180,6 +180,12 @@ class Settings(BaseSettings):
         return Path(self.models.gguf).expanduser() if self.models.gguf else None
 
     @property
+    def base_weights_path(self) -> Path | None:
+        """The folder that learning.base_weights names, if it is one."""
+        folder = Path(self.learning.base_weights).expanduser()
+        return folder if self.learning.base_weights and folder.is_dir() else None
+
+    @property
     def reports_path(self) -> Path:
         """Shift reports, a folder a day."""
         return self.home / "reports"
