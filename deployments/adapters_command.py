@@ -25,7 +25,7 @@ def list_(as_json: Json = False) -> None:
     table = grid("version", "state", "made", "base", "reason")
     for one in found:
         made = f"{one.created_at.astimezone(settings().zone):%Y-%m-%d %H:%M}"
-        table.add_row(one.id, one.state, made, one.base, one.reason)
+        table.add_row(one.id, one.state, made, one.base, one.reason.partition("; ")[0])
     out.print(table if found else "Nothing was learnt yet: the base model serves.")
 
 

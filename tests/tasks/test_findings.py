@@ -19,7 +19,7 @@ from tasks.findings import (
     find_shifts,
     find_trend,
 )
-from tests.tasks.made_series import Made, anomalous, noise, shifted
+from tests.tasks.made_series import Made, anomalous, autoregressive, noise, shifted
 from thirdshift.findings import Finding
 
 HOURS = pd.date_range("2026-01-01", periods=24 * 40, freq="h")
@@ -132,6 +132,15 @@ def test_a_larger_surprise_has_a_higher_score() -> None:
     series.iloc[[300, 500, 700]] += [8, 16, 32]
     scores = {found.start: found.score for found in find_anomalies(series)}
     assert scores[HOURS[300]] < scores[HOURS[500]] < scores[HOURS[700]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("memory", [0.0, 0.7])
+def test_noise_that_remembers_itself_is_seldom_a_trend(memory: float) -> None:
+    series = [
+        pd.Series(autoregressive(np.random.default_rng(seed), 200, memory)) for seed in range(100)
+    ]
+    assert sum(bool(find_trend(one)) for one in series) <= 8
 
 
 def test_the_trend_has_its_slope_within_the_interval() -> None:
