@@ -5,7 +5,7 @@ chance; a loss must be neither beyond chance nor above the tolerance. Small sets
 minimum nothing is decided.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -63,7 +63,8 @@ class Judge:
     """A candidate beside its base, on held-out data and on the general regression set.
 
     `served` is what answers the owner now, where that is not the base: a new version must not
-    be worse than the last at what the owner taught.
+    be worse than the last at what the owner taught. `known` are topics of which that was taught
+    something: the topics held out are others each night, and on these it would win unfairly.
     """
 
     def __init__(
@@ -73,12 +74,14 @@ class Judge:
         held_out: Sequence[HeldOut],
         *,
         served: Model | None = None,
+        known: Collection[str] = (),
         general: RegressionSet | None = None,
     ) -> None:
         """Raise TooLittleData, naming what is missing, where nothing can be decided."""
         require(held_out)
         self._base, self._candidate, self._served = base, candidate, served
         self._held_out = held_out
+        self._unknown = [one for one in held_out if one.topic not in known]
         self._topics = [one.topic for one in held_out]
         self._general = general or regression_set()
 
@@ -127,13 +130,13 @@ class Judge:
         ]
 
     def _progress(self) -> list[Criterion]:
-        """Want no step back behind what is served."""
-        if self._served is None:
+        """Want no step back behind what is served, where enough is new to both."""
+        if self._served is None or len(self._unknown) < settings().judging.min_held_out:
             return []
-        rows = [Row.asked(one.prompt, one.wanted) for one in self._held_out]
+        rows = [Row.asked(one.prompt, one.wanted) for one in self._unknown]
         pair = _costs(self._served, rows), _costs(self._candidate, rows)
-        name = "likelihood beside what is served"
-        return [no_loss(name, "nats per token", pair, self._topics)]
+        name, topics = "likelihood beside what is served", [one.topic for one in self._unknown]
+        return [no_loss(name, "nats per token", pair, topics)]
 
     def _abilities(self) -> list[Criterion]:
         """Want what every model should know kept, all together and skill by skill."""

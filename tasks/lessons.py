@@ -113,7 +113,8 @@ def judge(lesson: Lesson, version: adapters.Version) -> Verdict:
     current = _current()
     served = _model(lesson, current) if current and not lesson.start else None
     candidate = _model(lesson, version)
-    court = Judge(before, candidate, held_out(lesson.dataset), served=served)
+    known = known_topics(lesson.dataset, current) if current else set()
+    court = Judge(before, candidate, held_out(lesson.dataset), served=served, known=known)
     return court.judge(version.id, lesson.method)
 
 
@@ -140,6 +141,13 @@ def held_out(dataset: Dataset) -> list[HeldOut]:
         )
         for row, topic in zip(read, topics, strict=True)
     ]
+
+
+def known_topics(dataset: Dataset, version: adapters.Version) -> set[str]:
+    """Return the topics of a data set of which a version was taught some row."""
+    rows = version.manifest.get("dataset", {}).get("rows", [])
+    taught = {name for name, split, *_ in rows if split != "test"}
+    return {str(topic) for name, _, topic, _ in dataset.manifest["rows"] if name in taught}
 
 
 def is_served(version: adapters.Version) -> bool:

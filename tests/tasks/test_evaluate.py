@@ -137,6 +137,13 @@ def test_a_step_back_behind_what_is_served_is_rejected() -> None:
     assert broken(judge.judge("v2", "lora")) == {"likelihood beside what is served"}
 
 
+def test_topics_that_the_served_one_was_taught_do_not_count_against_a_new_one() -> None:
+    served = model(lambda row: 0.1 if row.completion == WANTED else general(row))
+    known = [one.topic for one in HELD_OUT[:5]]  # too few are left to compare
+    judge = Judge(model(base_costs), model(tuned_costs), HELD_OUT, served=served, known=known)
+    assert judge.judge("v2", "lora").promoted
+
+
 def test_a_model_that_says_the_same_to_everything_is_rejected() -> None:
     verdict = judged(model(tuned_costs, "Tea is served at four."))
     assert "variety of answers" in broken(verdict)
