@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tasks.adapters import Version
 from tasks.criteria import no_certain_loss, no_loss
 from tasks.evaluate import HeldOut, Judge, Model
+from tasks.lessons import known_topics
 from tasks.likelihood_child import Row, Weighed
 from tasks.regression import regression_set
 from tasks.verdict import markdown, write
 from thirdshift.errors import TooLittleData
 from thirdshift.judgement import Verdict
+from thirdshift.learning import Dataset
 
 WANTED, REJECTED = "Tea is served at four. Stay bright!", "Tea at four, I guess."
 HELD_OUT = [
@@ -142,6 +145,23 @@ def test_topics_that_the_served_one_was_taught_do_not_count_against_a_new_one() 
     known = [one.topic for one in HELD_OUT[:5]]  # too few are left to compare
     judge = Judge(model(base_costs), model(tuned_costs), HELD_OUT, served=served, known=known)
     assert judge.judge("v2", "lora").promoted
+
+
+def test_a_topic_is_known_where_one_of_its_rows_was_trained_on_before(tmp_path: Path) -> None:
+    tonight = [["a", "test", 0, 9], ["b", "test", 0, 9], ["c", "test", 1, 9], ["d", "train", 2, 9]]
+    before = [["b", "train", 7, 9], ["c", "test", 8, 9]]
+    dataset = Dataset(folder=tmp_path, manifest={"rows": tonight}, left_out=[])
+    served = Version(
+        id="night:v1",
+        series="night",
+        number=1,
+        state="current",
+        runtime="embedded",
+        base="b",
+        base_content="c",
+        manifest={"dataset": {"rows": before}},
+    )
+    assert known_topics(dataset, served) == {"0"}
 
 
 def test_a_model_that_says_the_same_to_everything_is_rejected() -> None:
