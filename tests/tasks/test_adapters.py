@@ -190,6 +190,7 @@ def test_a_death_at_any_moment_leaves_no_half_model(
     assert promote(add("night", folder, {}).id).state == "current"
 
 
+@pytest.mark.long
 def test_killed_at_ten_random_moments_it_never_serves_half_a_model(
     trained: Any, tmp_path: Path
 ) -> None:
