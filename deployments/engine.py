@@ -6,7 +6,8 @@ import sys
 import threading
 from types import FrameType
 
-from tasks.embedded import EmbeddedRuntime, address_file, announce, serve
+from tasks.embedded import EmbeddedRuntime
+from tasks.engine_server import address_file, announce, serve
 from tasks.lifeline import end_with_parent
 from thirdshift.errors import ThirdShiftError
 from thirdshift.settings import settings

@@ -1,13 +1,10 @@
 """The embedded runtime: llama.cpp's server within a process of ours, spoken to over loopback.
 
 The supervised engine (`deployments.engine`) serves the base model to all processes; where it does
-not answer, and for published models, this process serves the model itself. llama.cpp's mode of
-several models on one port starts processes of its own and is left out of xllamacpp's build.
+not answer, and for published models, this process serves the model itself.
 """
 
 import json
-import os
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +13,14 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import psutil
 from pydantic import BaseModel
 
 from tasks import gguf_files
 from tasks.chosen import chosen
-from tasks.gguf_layout import cache_bytes, header, parameters
-from tasks.models import LoadedModel, Tier, make_room, tls
-from thirdshift.errors import ModelMissing, PortTaken, RuntimeUnavailable
-from thirdshift.records import Record
-from thirdshift.settings import settings
+from tasks.engine_server import Address, estimate, serve, supervised
+from tasks.gguf_layout import parameters
+from tasks.models import LoadedModel, Tier, make_room
+from thirdshift.errors import ModelMissing, RuntimeUnavailable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,26 +28,7 @@ if TYPE_CHECKING:
 
     from tasks.engine_chat import EngineChat
 
-SLOTS = 2  # answers at the same time, each with a whole context: a chat need not await the night
-PROMPT_CACHE = 256  # MiB for the prompts of earlier answers; llama.cpp's own default is 8 GiB
 PATIENCE = 120  # seconds for one token after a text
-SCRATCH = 64 << 20  # bytes, measured with the built-in model: compute buffers
-
-
-class Address(Record):
-    """Where a llama.cpp server answers, and the key without which it does not."""
-
-    model: str
-    url: str
-    key: str
-    bytes: int
-
-    def client(self, timeout: float = 0.5) -> httpx.Client:
-        """Return an HTTP client that no proxy of the environment diverts."""
-        headers = {"Authorization": f"Bearer {self.key}"}
-        return httpx.Client(
-            base_url=self.url, headers=headers, timeout=timeout, trust_env=False, verify=tls()
-        )
 
 
 @dataclass
@@ -63,75 +39,6 @@ class Served:
     tier: Tier
     server: Any
     used: float
-
-
-def serve(model: str, file: Path, port: int = 0) -> tuple[Any, Address]:
-    """Serve a GGUF on a loopback port (0: any free one) from this process, until it is dropped.
-
-    Raises PortTaken, or ModelMissing where llama.cpp cannot load the file.
-    """
-    import xllamacpp
-
-    if port and _taken(port):
-        raise PortTaken(f"Port {port} is taken.", "Set ports.engine to a free one.")
-    params, key = xllamacpp.CommonParams(), secrets.token_urlsafe(32)
-    params.model.path, params.model_alias = str(file), {model}
-    params.hostnames, params.port, params.api_keys = ["127.0.0.1"], port, [key]
-    params.n_parallel, params.n_ctx = SLOTS, SLOTS * settings().models.context
-    params.cache_ram_mib, params.ui, params.verbosity = PROMPT_CACHE, False, -1
-    for threads in (params.cpuparams, params.cpuparams_batch):
-        threads.n_threads = settings().models.threads or psutil.cpu_count(logical=False) or 1
-        threads.poll = 0  # waiting threads that spin make a busy machine five times slower
-    try:
-        server = xllamacpp.Server(params)
-    except RuntimeError as error:
-        raise ModelMissing(f"llama.cpp cannot load {file}.", "Choose another GGUF.") from error
-    address = Address(model=model, url=server.listening_address, key=key, bytes=estimate(file))
-    return server, address
-
-
-def _taken(port: int) -> bool:
-    import socket
-
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
-
-
-def estimate(file: Path) -> int:
-    """Return the bytes that a model will take: weights, caches of all slots, scratch."""
-    cache = cache_bytes(header(file), SLOTS * settings().models.context)
-    return file.stat().st_size + cache + SCRATCH
-
-
-def address_file() -> Path:
-    """Return the file in which the supervised engine tells its address, to its owner alone."""
-    return settings().run_path / "engine.json"
-
-
-def announce(address: Address) -> None:
-    """Write the address file, readable by its owner only."""
-    file = address_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(f".{os.getpid()}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-        stream.write(address.model_dump_json())
-    part.replace(file)
-
-
-def supervised() -> Address | None:
-    """Return the supervised engine's address where it answers to its key."""
-    try:
-        address = Address.model_validate_json(address_file().read_text())
-        with address.client() as client:
-            client.get("/v1/models").raise_for_status()
-    except (OSError, ValueError, httpx.HTTPError):
-        return None
-    return address
 
 
 class EmbeddedRuntime:

@@ -12,7 +12,7 @@ from tasks.models import longest, tls
 from thirdshift.errors import ContextTooLong, OutOfMemory, RuntimeUnavailable, ThirdShiftError
 
 if TYPE_CHECKING:
-    from tasks.embedded import Address
+    from tasks.engine_server import Address
 
 PATIENCE = 600  # seconds without a token: a long prompt on a slow machine
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from deployments.environment import environment
-from tasks import addresses, embedded, ollama_runtime, weights
+from tasks import addresses, embedded, engine_server, ollama_runtime, weights
 from tasks.gguf_files import built_in
 from tasks.models import runtime
 from tests.hostile import Web
@@ -48,20 +48,20 @@ def override(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def engine_address() -> Iterator[embedded.Address]:
+def engine_address() -> Iterator[engine_server.Address]:
     """Serve the built-in model once for all tests."""
-    server, address = embedded.serve(built_in().stem, built_in())
+    server, address = engine_server.serve(built_in().stem, built_in())
     yield address
     del server
 
 
 @pytest.fixture
 def engine(
-    home: Path, engine_address: embedded.Address, override: Callable[..., None]
+    home: Path, engine_address: engine_server.Address, override: Callable[..., None]
 ) -> embedded.EmbeddedRuntime:
     """Return a runtime that found the shared engine as a supervised one, in child processes too."""
     override(MODELS__RUNTIME="embedded")
-    embedded.announce(engine_address)
+    engine_server.announce(engine_address)
     chosen = runtime()
     assert isinstance(chosen, embedded.EmbeddedRuntime)
     return chosen

@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from tasks.embedded import Address, address_file, supervised
+from tasks.engine_server import Address, address_file, supervised
 from tasks.models import runtime
 from thirdshift.errors import RuntimeUnavailable
 from thirdshift.settings import settings

@@ -10,7 +10,7 @@ import numpy as np
 import xllamacpp
 
 from tasks import mlx_runtime
-from tasks.embedded import Address
+from tasks.engine_server import Address
 from tasks.gguf_layout import layout
 
 
