@@ -152,8 +152,16 @@ def prefect_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         assert server.poll() is None, (folder / "log").read_text()
         time.sleep(0.1)
     yield port
+    _send_the_last_logs()
     server.terminate()
     server.wait()
+
+
+def _send_the_last_logs() -> None:
+    """Send what this process has logged, lest it try for a minute when the server is gone."""
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=10)
 
 
 @pytest.fixture
