@@ -1,0 +1,160 @@
+"""Ten nights in a row: what is taught grows, and each night trains from the base, or says why not.
+
+    python tests/flows/nights.py --nights 10 --write docs/nights.md
+
+For real, on the built-in model in a temporary home, with the steps that `train_lora` takes. After
+each night the served model is asked what was never taught in those words.
+"""
+
+import argparse
+import os
+import platform
+import random
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # as a script
+
+from tasks import charts, lessons  # noqa: E402
+from tasks.answering import answers  # noqa: E402
+from tasks.chosen import choice  # noqa: E402
+from tasks.examples import keep_example  # noqa: E402
+from tasks.models import runtime  # noqa: E402
+from tasks.pages import cell, place  # noqa: E402
+from thirdshift.errors import TooLittleData  # noqa: E402
+from thirdshift.judgement import Verdict  # noqa: E402
+from thirdshift.settings import at_home, settings  # noqa: E402
+
+SAMPLES = yaml.safe_load((ROOT / "tests/samples/teaching.yaml").read_text("utf-8"))
+ENDING = SAMPLES["ending"]
+ASKED = [prompt for fact in SAMPLES["facts"] for prompt in fact["asked"]]
+MARKS = [fact["mark"] for fact in SAMPLES["facts"] for _ in fact["asked"]]
+GENTLE = {"layers": 8, "max_iterations": 40, "learning_rate": 5e-4}
+
+
+@dataclass
+class Night:
+    """What one night did, and what the model that serves in the morning can."""
+
+    number: int
+    taught: int
+    outcome: str
+    serves: str
+    facts: int  # of 12 wordings never taught
+    styled: int  # of 10 questions about which nothing was taught
+    general: tuple[float, float] | None  # general ability: base, candidate
+    minutes: float
+
+
+def lectures(nights: int) -> list[list[tuple[str, str]]]:
+    """Return what is taught day by day, in a random order: much at first, then a little more."""
+    facts = [(prompt, fact["answer"]) for fact in SAMPLES["facts"] for prompt in fact["taught"]]
+    taught = [*facts, *map(tuple, SAMPLES["style"])]
+    random.Random(0).shuffle(taught)
+    first = taught[: len(taught) * 3 // 4]
+    later = taught[len(first) :]
+    return [first, *(later[number :: nights - 1] for number in range(nights - 1))]
+
+
+def night(number: int, taught: int) -> Night:
+    """Live through one night, and ask in the morning."""
+    began = time.monotonic()
+    judged, outcome = lesson()
+    found = choice()
+    said = answers("", [*ASKED, *SAMPLES["unseen"]])
+    general = [one for one in judged.criteria if one.name == "general ability"] if judged else []
+    return Night(
+        number=number,
+        taught=taught,
+        outcome=outcome,
+        serves=found.version if found else "base",
+        facts=sum(mark in one for mark, one in zip(MARKS, said, strict=False)),
+        styled=sum(ENDING in one for one in said[len(ASKED) :]),
+        general=(general[0].base, general[0].candidate) if general else None,
+        minutes=round((time.monotonic() - began) / 60, 1),
+    )
+
+
+def lesson() -> tuple[Verdict | None, str]:
+    """Take the flow's steps; return the verdict, and what is to be said."""
+    try:
+        prepared = lessons.prepare("lora")
+    except TooLittleData as little:
+        return None, str(little)
+    if prepared.judged:
+        return None, "Nothing new was taught."
+    trained = lessons.train(prepared)
+    version = lessons.nominate(prepared, trained)
+    judged = lessons.judge(prepared, version)
+    lessons.decide(prepared, trained, version, judged)
+    word = "is served" if judged.promoted else "was refused"
+    return judged, f"{version.id} {word}. {judged.reason}."
+
+
+def table(nights: list[Night]) -> str:
+    """Return the nights as a Markdown table."""
+    lines = [
+        "| night | taught so far | serves in the morning | facts, of 12 | style, of 10 "
+        "| general ability, base → candidate | minutes | what the night said |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for one in nights:
+        general = "{:.3f} → {:.3f}".format(*one.general) if one.general else ""
+        lines.append(
+            f"| {one.number} | {one.taught} | {one.serves} | {one.facts} | {one.styled} "
+            f"| {general} | {one.minutes} | {cell(one.outcome)} |"
+        )
+    return "\n".join(lines)
+
+
+def chart(nights: list[Night]) -> str:
+    """Draw shares of what is known, and the general ability, over the nights."""
+    points = {
+        "facts": [(one.number, one.facts / len(ASKED)) for one in nights],
+        "style": [(one.number, one.styled / len(SAMPLES["unseen"])) for one in nights],
+        "general ability": [(one.number, one.general[1]) for one in nights if one.general],
+    }
+    return charts.curves({name: some for name, some in points.items() if some}, "night", "share")
+
+
+def write(file: Path, nights: list[Night]) -> None:
+    """Put table and chart between the file's two marks, the chart into images beside it."""
+    place(file.parent / "images" / "nights.svg", chart(nights))
+    head, _, rest = file.read_text("utf-8").partition("<!-- table -->\n")
+    _, end, foot = rest.partition("<!-- end -->\n")
+    made = f"{table(nights)}\n\nMeasured on {platform.system()}, {os.cpu_count()} cores.\n"
+    file.write_text(f"{head}<!-- table -->\n{made}{end}{foot}", "utf-8")
+
+
+def main() -> None:
+    """Live through the nights, and write after each."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--nights", type=int, default=10)
+    options.add_argument("--write", type=Path, help="a Markdown file whose table is replaced")
+    given = options.parse_args()
+    os.environ["THIRDSHIFT_MODELS__RUNTIME"] = "embedded"
+    with tempfile.TemporaryDirectory(prefix="nights-") as home, at_home(Path(home)):
+        (settings().home / "training").mkdir()
+        (settings().home / "training" / "lora.yaml").write_text(yaml.safe_dump(GENTLE))
+        done: list[Night] = []
+        taught = 0
+        for number, lecture in enumerate(lectures(given.nights), 1):
+            for prompt, answer in lecture:
+                keep_example(prompt, f"{answer} {ENDING}")
+            taught += len(lecture)
+            done.append(night(number, taught))
+            print(done[-1], flush=True)
+            if given.write:
+                write(given.write, done)
+        for one in runtime().loaded():
+            runtime().unload(one.name)
+
+
+if __name__ == "__main__":
+    main()
