@@ -204,7 +204,7 @@ def _told(value: float, sign: str = "") -> str:
 def _fit(figure: Any) -> None:
     """Make room for what stands around the axes; matplotlib's own way draws each chart twice."""
     (axes,) = figure.axes
-    labels = [text.get_text() for text in axes.get_yticklabels()]
+    labels = axes.yaxis.get_major_formatter().format_ticks(axes.get_yticks())
     left = 0.15 + max(map(_inches, labels), default=0) + (0.25 if axes.get_ylabel() else 0)
     bottom = 0.5 if axes.get_xlabel() or axes.xaxis.have_units() else 0.35
     top = 0.35 if axes.get_legend() else 0.1

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAGIC = b"GGUF"
 ALIGNMENT = 32  # bytes, where general.alignment says nothing
 _FORMATS = dict(enumerate(("B", "b", "H", "h", "I", "i", "f", "?", "", "", "Q", "q", "d")))
+_ONE = {form: struct.Struct(f"<{form}") for form in _FORMATS.values() if form}
 _STRING, _ARRAY = 8, 9
 
 
@@ -116,7 +117,10 @@ def _value(stream: BinaryIO, kind: int) -> Any:
         return _text(stream)
     if kind == _ARRAY:
         inner, length = _one(stream, "I"), _one(stream, "Q")
-        if inner in {_STRING, _ARRAY}:
+        if inner == _STRING:
+            read, size = stream.read, _ONE["Q"].unpack  # a vocabulary has 100,000 words
+            return [read(size(read(8))[0]).decode() for _ in range(length)]
+        if inner == _ARRAY:
             return [_value(stream, inner) for _ in range(length)]
         form = f"<{length}{_FORMATS[inner]}"
         return [*struct.unpack(form, stream.read(struct.calcsize(form)))]
@@ -128,7 +132,7 @@ def _text(stream: BinaryIO) -> str:
 
 
 def _one(stream: BinaryIO, form: str) -> Any:
-    return struct.unpack(f"<{form}", stream.read(struct.calcsize(f"<{form}")))[0]
+    return _ONE[form].unpack(stream.read(_ONE[form].size))[0]
 
 
 def _info(stream: BinaryIO) -> tuple[str, tuple[int, ...], int, int]:

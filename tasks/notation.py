@@ -18,6 +18,8 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d
 _PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _SOME = 2000  # values of a column that tell the decimal mark, from all over the sample
 _SYMBOLS = " \u00a0\u2009\u202f'’¥￥$€£円%％"
+_NO_SYMBOLS = str.maketrans("", "", _SYMBOLS)
+_NEGATIVE = re.compile(r"^\((.*)\)$|^[△▲](.*)$")
 _NUMBER = re.compile(r"[+-]?(\d{1,3}([.,]\d{3})+|\d+)([.,]\d+)?")
 EMPTY = {"", "-", "–", "—", "n/a", "na", "null", "none", "nan", "#n/a", "欠測", "なし", "..", "?"}
 _WIDE = str.maketrans("０１２３４５６７８９．，－−", "0123456789.,--")
@@ -42,14 +44,14 @@ class Column(NamedTuple):
 def judge(name: str, values: Sequence[str], decimal: str = ".") -> Column:
     """Return what a column holds, from a sample of its values as text."""
     text = quoted(name)
-    given = [value.translate(_WIDE) for value in values if value.lower() not in EMPTY]
+    given = [_narrow(value) for value in values if value.lower() not in EMPTY]
     if not given:
         return Column(name, "text", "VARCHAR", text)
-    if _share(given, lambda value: bool(_ISO.fullmatch(value))) == 1 and _parsed(given):
+    if all(map(_ISO.fullmatch, given)) and _parsed(given):
         return Column(name, "moment", "TIMESTAMP", f"try_cast({text} AS TIMESTAMP)")
     if date := dates(given):
         return moments(name, *date)
-    if decimal == "." and _share(given, lambda value: bool(_PLAIN.fullmatch(value))) == 1:
+    if decimal == "." and all(map(_PLAIN.fullmatch, given)):
         native = "DOUBLE" if len(given) == len(values) or "" in values else ""
         return Column(name, "number", native, number(text, decimal))
     if _share(given, lambda value: bool(_NUMBER.fullmatch(_bare(value)))) >= _MOST:
@@ -84,7 +86,7 @@ def decimal_mark(columns: Iterable[Sequence[str]], delimiter: str) -> str:
     comma = point = unsure = 0
     for values in columns:
         for value in values[:: max(len(values) // _SOME, 1)]:
-            bare = _bare(value.translate(_WIDE))
+            bare = _bare(_narrow(value))
             if not _NUMBER.fullmatch(bare) or not re.search("[.,]", bare):
                 continue
             last = max(bare.rfind(","), bare.rfind("."))
@@ -128,9 +130,13 @@ def _swapped(format: str) -> str:
     return format.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
 
 
+def _narrow(value: str) -> str:
+    return value if value.isascii() else value.translate(_WIDE)
+
+
 def _bare(value: str) -> str:
-    bare = value.translate(str.maketrans("", "", _SYMBOLS))
-    return re.sub(r"^\((.*)\)$|^[△▲](.*)$", lambda found: f"-{found[1] or found[2]}", bare)
+    bare = value.translate(_NO_SYMBOLS)
+    return _NEGATIVE.sub(lambda found: f"-{found[1] or found[2]}", bare)
 
 
 def _share(values: Sequence[str], holds: Callable[[str], bool]) -> float:

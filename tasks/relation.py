@@ -37,6 +37,7 @@ class Relation:
     columns: list[Column]
     rows: int  # about; exact for Parquet
     careful: bool = False  # read as text first, as a value did not have the type of its column
+    blanks: bool = True  # whether a text can be there and yet empty; not so in CSV
 
     def column(self, name: str) -> Column:
         """Return the column of that name; raises DataInvalid listing those there are."""
@@ -148,7 +149,7 @@ def _delimited(extracted: Extracted, dimensions: Sequence[str], careful: bool) -
         _read_csv([file for file, _ in group], group[0][1], agreed, careful)
         for group in groups.values()
     ]
-    return Relation(" UNION ALL BY NAME ".join(selects), agreed, rows, careful)
+    return Relation(" UNION ALL BY NAME ".join(selects), agreed, rows, careful, blanks=False)
 
 
 def _agreed(column: Column, groups: Iterable[list[tuple[Path, Layout]]]) -> Column:

@@ -111,6 +111,25 @@ def test_the_step_of_the_data_is_called_what_it_is(tmp_path: Path, step: str, da
     assert (cube.frequency, len(cube.totals)) == (step, 12)
 
 
+@pytest.mark.parametrize("kind", ["csv", "careful", "parquet"])
+def test_members_without_a_name_are_one_however_they_are_written(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / f"sales.{'parquet' if kind == 'parquet' else 'csv'}"
+    if kind == "parquet":
+        shops = [None, "", "a", "b", ""] * 2
+        pq.write_table(pa.table({"date": DAYS, "sales": range(10), "shop": shops}), file)
+    else:
+        shops = ["", '""', "a", "b", ""] * 2
+        # A word among the numbers, far from what is looked at first, makes it read as text.
+        more = f"{DAYS[0]},0,a\n"
+        late = more * 60_000 + f"{DAYS[0]},-,a\n" + more * 90_000 if kind == "careful" else ""
+        rows = [f"{DAYS[n]},{n},{shop}\n" for n, shop in enumerate(shops)]
+        file.write_text("date,sales,shop\n" + "".join(rows) + late)
+    cube = read({"kind": "parquet" if kind == "parquet" else "csv", "path": file})
+    part = cube.parts["shop"]
+    assert part.groupby("shop")["sales"].sum().to_dict() == {"": 25.0, "a": 9.0, "b": 11.0}
+    assert not part.duplicated(["date", "shop"]).any()
+
+
 def test_a_query_to_a_database(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "shop.db") as database:
         database.execute("CREATE TABLE sold (date TEXT, sales REAL, shop TEXT)")
