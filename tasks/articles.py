@@ -1,7 +1,9 @@
 """The main text of a page: what a reader came for, without what surrounds it.
 
 An extractor says *where* the text is; *what* it is, is then read from the page itself, since
-extractors lose lists, code and short paragraphs. Threads of forums are read post by post.
+extractors lose lists, code and short paragraphs. Threads of forums are read post by post. Where
+boosted trees (`tasks.page_choice`) see another text than these rules, as they do on shelves of
+shops, lists and pages that sell, theirs is taken.
 """
 
 import copy
@@ -11,7 +13,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from tasks import boilerplate, threads, webpages
+from tasks import boilerplate, page_about, page_choice, threads, webpages
 from tasks.page_tree import Block, Element, blocks, body_of, is_hidden, named, remove, squeezed
 
 ENOUGH = 12  # bytes of a block that are taken for evidence
@@ -39,13 +41,11 @@ def main_text(html: str, url: str = "") -> str:
         return ""
     if len(html) > 20 * webpages.LONGEST or webpages.depth(tree) > webpages.DEPTH:
         return webpages.visible(tree)
-    if posts := threads.posts(tree, url):
-        return "\n\n".join(posts)
-    stated = _stated(tree)
-    _drop_unseen(body_of(tree))
-    known = max(_extracted(tree), stated, key=len)
-    found = _around(tree, known) or known
-    return stated if len(stated) > 2 * len(found) else found
+    unveil(tree)
+    ruled = by_rules(copy.deepcopy(tree), url)
+    if ruled and ruled == _stated(tree):
+        return ruled
+    return page_choice.chosen(body_of(tree), page_about.about(tree, url), ruled)
 
 
 def needs_browser(html: str) -> bool:
@@ -59,8 +59,29 @@ def needs_browser(html: str) -> bool:
     roots = [element for element in tree.iter("div") if element.get("id") in _ROOTS]
     empty = any(not "".join(root.itertext()).strip() for root in roots)
     asked = any(_ASKS.search("".join(element.itertext())) for element in tree.iter("noscript"))
-    found = len(main_text(html))
+    unveil(tree)
+    found = len(by_rules(tree, ""))
     return found < _POOR / 2 and (empty or asked or seen < _POOR)
+
+
+def by_rules(tree: Element, url: str) -> str:
+    """Return the text as the extractor and the world's templates have it."""
+    if posts := threads.posts(tree, url):
+        return "\n\n".join(posts)
+    stated = _stated(tree)
+    _drop_unseen(body_of(tree))
+    known = max(_extracted(tree), stated, key=len)
+    found = _around(tree, known) or known
+    return stated if len(stated) > 2 * len(found) else found
+
+
+def unveil(tree: Element) -> None:
+    """Show what is for readers without scripts, where that is most of the page."""
+    hidden = list(tree.iter("noscript"))
+    size = sum(len(squeezed("".join(element.itertext()))) for element in hidden)
+    if size > len(squeezed(webpages.visible(tree))):
+        for element in hidden:
+            element.tag = "div"
 
 
 def _drop_unseen(body: Element) -> None:
@@ -114,11 +135,11 @@ def _around(tree: Element, known: str) -> str:
 def _held(root: Element, known: str) -> dict[Element, int]:
     """Return how much of the known text each element holds, in bytes."""
     whole, held = squeezed(known), Counter[Any]()
-    for element, text, _ in blocks(root):
-        bare = squeezed(text)
+    for block in blocks(root):
+        bare = squeezed(block.text)
         size = len(bare.encode("utf-8", "replace"))
         if size >= ENOUGH and bare in whole:
-            for outer in (element, *element.iterancestors()):
+            for outer in (block.element, *block.element.iterancestors()):
                 held[outer] += size
     return held
 

@@ -107,7 +107,7 @@ def prune(root: Element, held: dict[Element, int], *, comments: bool = False) ->
 
 def leads_away(block: Block) -> bool:
     """Tell whether a block is a link to elsewhere, or a notice, rather than a part of the text."""
-    element, text, links = block
+    element, text, links = block[:3]
     if element.tag == "pre" or len(text) > 300:
         return False
     cell = element.tag in _CELLS
@@ -126,6 +126,21 @@ def leads_away(block: Block) -> bool:
 def ends_text(block: Block) -> bool:
     """Tell whether a block is a heading under which everything leads away from the text."""
     return block.element.tag in _HEADINGS and _names_other(block.text)
+
+
+def is_aside(names: str) -> bool:
+    """Tell by classes and id whether an element surrounds the text."""
+    return bool(_NEVER.search(names))
+
+
+def is_comments(names: str) -> bool:
+    """Tell by classes and id whether an element holds comments."""
+    return bool(_COMMENTS.search(names))
+
+
+def has_role(element: Element) -> bool:
+    """Tell whether an element says itself that it is a menu, a banner or the like."""
+    return element.get("role") in _ROLES
 
 
 def _is_dateline(text: str) -> bool:
@@ -157,6 +172,6 @@ def _is_boilerplate(element: Element, comments: bool) -> bool:
     names = named(element)
     if element.tag == "aside" and _ASIDES.search(names):
         return False
-    if element.tag in _SURROUNDINGS or element.get("role") in _ROLES:
+    if element.tag in _SURROUNDINGS or has_role(element):
         return True
-    return bool(_NEVER.search(names) or (not comments and _COMMENTS.search(names)))
+    return is_aside(names) or (not comments and is_comments(names))

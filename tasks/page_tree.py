@@ -8,11 +8,12 @@ Element = Any  # lxml has no types
 
 
 class Block(NamedTuple):
-    """A stretch of text, the element that holds it, and which share of it is in links, 0..1."""
+    """A stretch of text, the element that holds it, and its shares in links and buttons, 0..1."""
 
     element: Element
     text: str
-    links: float
+    links: float = 0.0
+    buttons: float = 0.0
 
 
 BLOCKS = frozenset(
@@ -20,6 +21,7 @@ BLOCKS = frozenset(
     " figure footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary table"
     " tbody td tfoot th thead tr ul".split()
 )
+_COUNTED = ("a", "button")
 UNSEEN = frozenset(
     "head script style template noscript svg iframe object button select textarea input canvas"  # noqa: SIM905
     " audio video dialog rt rp amp-ad amp-sidebar amp-consent".split()
@@ -73,44 +75,48 @@ class _Reader:
         self.found: list[Block] = []
         self._owners = [root]
         self._parts: list[str] = []
-        self._linked = 0
-        self._links = 0  # that are open
+        self._within = dict.fromkeys(_COUNTED, 0)  # letters in links and in buttons
+        self._open = dict.fromkeys(_COUNTED, 0)
 
     def close(self) -> None:
         text = " ".join("".join(self._parts).split())
         if text:
-            share = min(1.0, self._linked / (len(squeezed(text)) or 1))
-            self.found.append(Block(self._owners[-1], text, share))
-        self._parts, self._linked = [], 0
+            size = len(squeezed(text)) or 1
+            shares = (min(1.0, self._within[tag] / size) for tag in _COUNTED)
+            self.found.append(Block(self._owners[-1], text, *shares))
+        self._parts, self._within = [], dict.fromkeys(_COUNTED, 0)
 
     def walk(self, element: Element) -> None:
         if element.tag == "pre":
             self._code(element)
             return
-        block, link = element.tag in BLOCKS, element.tag == "a"
+        block, counted = element.tag in BLOCKS, element.tag in _COUNTED
         if block:
             self.close()
             self._owners.append(element)
-        self._links += link
+        if counted:
+            self._open[element.tag] += 1
         self._say(element.text)
         for child in element:
             if isinstance(child.tag, str):
                 self.walk(child)
             self._say(child.tail)
-        self._links -= link
+        if counted:
+            self._open[element.tag] -= 1
         if block:
             self.close()
             self._owners.pop()
 
     def _say(self, text: str | None) -> None:
         self._parts.append(text or "")
-        if self._links and text:
-            self._linked += len(squeezed(text))
+        for tag in _COUNTED:
+            if text and self._open[tag]:
+                self._within[tag] += len(squeezed(text))
 
     def _code(self, element: Element) -> None:
         self.close()
         if code := "".join(element.itertext()).strip("\n"):
-            self.found.append(Block(element, code, 0.0))
+            self.found.append(Block(element, code))
 
 
 def squeezed(text: str) -> str:

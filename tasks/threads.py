@@ -26,12 +26,17 @@ FEWEST = 2
 
 def posts(tree: Element, url: str) -> list[str]:
     """Return the posts of a thread in order; none where the page is no thread."""
-    if not (_THREAD.search(url) or _is_marked(tree)):
+    if not (is_thread(url) or _is_marked(tree)):
         return []
     found = [e for e in tree.iter() if isinstance(e.tag, str) and _is_post(e)]
     outer = [e for e in found if not any(_is_post(above) for above in e.iterancestors())]
     texts = [_text(element) for element in outer]
     return [text for text in texts if text] if len(outer) >= FEWEST else []
+
+
+def is_thread(url: str) -> bool:
+    """Tell by its address whether a page is a thread of a forum."""
+    return bool(_THREAD.search(url))
 
 
 def _is_marked(tree: Element) -> bool:
@@ -51,4 +56,4 @@ def _text(post: Element) -> str:
     remove(post.iter("script", "style", "button", "form", "rt", "rp"))
     inner = [e for e in post.iter("div") if (e.get("class") or "").split() == ["content"]]
     post = inner[0] if inner else post
-    return "\n".join(text for _, text, _ in blocks(post))
+    return "\n".join(block.text for block in blocks(post))
