@@ -23,6 +23,7 @@ _FITTING = 0.7  # least correlation of swing and level
 _VARIED = 0.2  # least range of the logarithm of the level, to tell how the swing goes with it
 _BLOCK = 12  # slots of the shortest block: one spike does not lift it
 _BLOCKS = 30  # fewest blocks to judge one of them by the others
+_CALM = 0.002  # chance of any false one among blocks: seasons are never known to the last digit
 _CLIP = 4.0
 _FINE = 0.005  # of the usual range: noise below it is rounding
 _REACH = 3  # slots without an outlier that may lie within one anomaly; or an eighth of a season
@@ -103,7 +104,7 @@ def _in_blocks(rest: Vector, present: Flags, size: int, least: float) -> Judged:
     calm = np.where(present, np.clip(rest, -_CLIP * scale, _CLIP * scale), 0.0)
     means = calm[: rows * size].reshape(rows, size).mean(axis=1)
     full = present[: rows * size].reshape(rows, size).mean(axis=1) > 0.5
-    return _whitened(means, full, least)
+    return _whitened(means, full, least, _CALM)
 
 
 def _merged(judged: Judged, blocks: Judged, size: int) -> Judged:
@@ -118,7 +119,7 @@ def _merged(judged: Judged, blocks: Judged, size: int) -> Judged:
     return Judged(deviation, z, p, outlying)
 
 
-def _whitened(rest: Vector, present: Flags, least: float) -> Judged:
+def _whitened(rest: Vector, present: Flags, least: float, level: float = _ALPHA) -> Judged:
     """Judge a series without season and level; outliers found are taken out, and again."""
     clean, outlying = np.where(present, rest, 0.0), np.zeros(rest.size, dtype=bool)
     filter_ = autoregression(clean)
@@ -129,7 +130,7 @@ def _whitened(rest: Vector, present: Flags, least: float) -> Judged:
         if not scale:
             return _unmoved(rest, present)
         z = deviation / scale
-        law = tail(z[present], _ALPHA)
+        law = tail(z[present], level)
         fresh = present & (np.abs(z) >= law.limit) & ~outlying & _tops(np.abs(z))
         if not fresh.any():
             break

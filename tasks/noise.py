@@ -17,18 +17,18 @@ _MANY = 1.0  # times the square root of their number
 _ALONE = 0.05  # values so large that the noise has in one series, at most, for an outlier
 _TRUST = 1.2  # power of the likelihood: in between an average over the laws and the best one
 _LAWS = (  # Student's t and the generalised normal law by shape, with how likely each is at first
-    ("t", 2.0, 0.002),
-    ("t", 2.5, 0.005),
-    ("t", 3.0, 0.01),
-    ("t", 4.0, 0.02),
-    ("t", 5.0, 0.04),
-    ("t", 7.0, 0.08),
+    ("t", 2.0, 0.0004),
+    ("t", 2.5, 0.001),
+    ("t", 3.0, 0.002),
+    ("t", 4.0, 0.004),
+    ("t", 5.0, 0.008),
+    ("t", 7.0, 0.016),
     ("t", 10.0, 0.15),
     ("t", 20.0, 0.3),
     ("normal", 2.0, 1.0),
     ("normal", 1.5, 0.3),
-    ("normal", 1.0, 0.1),
-    ("normal", 0.7, 0.02),
+    ("normal", 1.0, 0.02),
+    ("normal", 0.7, 0.004),
 )
 
 

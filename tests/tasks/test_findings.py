@@ -80,6 +80,22 @@ def test_a_spike_is_an_anomaly_with_its_label_and_direction() -> None:
     assert found.values[0].unit == "EUR"
 
 
+def test_a_fall_in_twelve_weeks_of_days_is_found() -> None:
+    rng = np.random.default_rng(3)
+    days = pd.date_range("2024-01-01", periods=84)
+    week = np.tile([0.0, 0.5, 0.5, 0.0, 2.0, 4.0, 3.0], 12)
+    found, others = 0, 0
+    for _ in range(40):
+        at = int(rng.integers(7, 77))
+        values = week + rng.normal(size=84)
+        values[at] -= rng.uniform(8, 10)
+        starts = [one.start for one in find_anomalies(pd.Series(values, days))]
+        found += days[at] in starts
+        others += len(set(starts) - {days[at]})
+    assert found >= 24, found
+    assert others <= 2, others
+
+
 def test_a_value_that_is_usual_at_another_hour_is_an_anomaly() -> None:
     series = daily()
     series.iloc[24 * 20 + 18] = 110
