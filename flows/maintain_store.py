@@ -19,6 +19,8 @@ compact = task(name="compact and index")(upkeep.compact)
 async def maintain_store() -> Outcome:
     """Purge what was deleted long ago, compact, bring the indexes up to date."""
     await asyncio.to_thread(page_cache.prune)
+    swept = await asyncio.to_thread(upkeep.sweep)
+    get_run_logger().info("%d bytes of copies swept that nothing had used for long.", swept)
     if not store().count("chunks"):
         return Outcome(status="nothing_to_do", reason="Memory is empty.")
     purged = await asyncio.to_thread(purge)

@@ -174,7 +174,10 @@ def _readable(file: Path, how: Layout) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     known = file.stat()
     into = folder / f"{content_hash(str(file), f'{known.st_mtime_ns} {known.st_size}')}.csv"
-    return into if into.exists() else transcode(file, how.encoding, into)
+    if not into.exists():
+        return transcode(file, how.encoding, into)
+    os.utime(into)  # what nothing uses for long is swept away
+    return into
 
 
 def _read_csv(files: Sequence[Path], how: Layout, agreed: Sequence[Column], careful: bool) -> str:

@@ -50,6 +50,7 @@ def mlx_folder(gguf: Path, form: Form | None = None) -> Path:
             shutil.rmtree(part, ignore_errors=True)
             convert(gguf, part, chosen)
             part.replace(target)
+        os.utime(target)  # what nothing uses for long is swept away
     return target
 
 

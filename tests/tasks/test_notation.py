@@ -1,15 +1,18 @@
 """CSV as people write it: encodings, separators, decimal commas, dates, headers."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks import upkeep
 from tasks.aggregation import Cube
 from tasks.examination import examine
 from tasks.extraction import extract
 from thirdshift.analyses import Analysis
 from thirdshift.errors import DataInvalid
+from thirdshift.settings import settings
 
 
 def read(
@@ -17,6 +20,11 @@ def read(
     **source: Any,
 ) -> Cube:  # fmt: skip
     path.write_bytes(text.encode(encoding))
+    table = said(path, measure, time, **source)
+    return examine(extract(table), table)[0]
+
+
+def said(path: Path, measure: str, time: str, **source: Any) -> Analysis:
     given = {
         "name": "a",
         "folder": path.parent,
@@ -25,8 +33,7 @@ def read(
         "time": {"column": time, "frequency": "day"},
         "measures": [{"column": measure}],
     }
-    said = Analysis.model_validate(given)
-    return examine(extract(said), said)[0]
+    return Analysis.model_validate(given)
 
 
 @pytest.fixture
@@ -92,6 +99,23 @@ def test_japanese_headers_in_each_encoding(file: Path, encoding: str) -> None:
     cube = read(file, text, "売上", "日付", encoding)
 
     assert float(cube.totals["売上"].sum()) == 2000
+
+
+def test_a_copy_in_utf_8_is_kept_while_it_is_used(file: Path) -> None:
+    folder = settings().run_path / "utf-8"
+    for sales in ("1", "2"):  # the file changes: another copy
+        file.write_bytes(f"date,売上\n2026-01-01,{sales}\n2026-01-02,3\n".encode("cp932"))
+        again = said(file, "売上", "date")
+        examine(extract(again), again)
+        for copy in folder.iterdir():
+            os.utime(copy, (0, 0))
+    assert len(list(folder.iterdir())) == 2
+
+    examine(extract(again), again)  # of the same file
+
+    assert upkeep.sweep() > 0
+    (kept,) = folder.iterdir()
+    assert "2026-01-01,2" in kept.read_text()
 
 
 def test_headers_twice_empty_or_strange_stay_apart(file: Path) -> None:

@@ -1,6 +1,7 @@
 """Base weights: what MLX trains on is what llama.cpp serves, number for number."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import gguf
 import numpy as np
 import pytest
 
-from tasks import architectures, mlx_runtime, weights
+from tasks import architectures, mlx_runtime, upkeep, weights
 from tasks.gguf_files import built_in
 from tasks.gguf_layout import layout
 from tasks.quantised import dequantised
@@ -169,6 +170,24 @@ def test_a_folder_is_made_once_for_the_same_content(tmp_path: Path) -> None:
 
     assert mlx_folder(copy, "float32") == first
     assert (first / "config.json").stat().st_mtime_ns == made
+
+
+def test_weights_that_nothing_trains_on_are_swept_and_a_hubs_are_not(
+    home: Path, tmp_path: Path
+) -> None:
+    folder = mlx_folder(tiny.write(tmp_path / "llama.gguf", "llama"), "float32")
+    hub = folder.with_name("hub-owner-model")
+    hub.mkdir()
+    for one in (folder, hub):
+        os.utime(one, (0, 0))
+    assert mlx_folder(tmp_path / "llama.gguf", "float32") == folder  # used again
+    assert upkeep.sweep() == 0
+
+    os.utime(folder, (0, 0))
+
+    assert upkeep.sweep() > 0
+    assert hub.exists()
+    assert not folder.exists()
 
 
 def test_the_built_in_model_answers_and_ends(mlx_base: Path) -> None:
