@@ -8,7 +8,7 @@ from prefect.artifacts import acreate_table_artifact
 
 from tasks import drafts, passages, topics
 from tasks.outcomes import accountable
-from tasks.signals import tell
+from tasks.signals import call_run, tell
 from thirdshift.outcome import Outcome
 
 research = task(name="read the pages")(topics.research)
@@ -21,6 +21,7 @@ async def research_topic(story: str) -> Outcome:
     if topics.known(story):
         return Outcome(status="nothing_to_do", reason="This story was researched before.")
     topic = await asyncio.to_thread(research, story)
+    await call_run(f"research {topic.title}")
     gone = await asyncio.to_thread(passages.prune, drafts.cited_passages() | set(topic.passages))
     visits = Counter(visit.result for visit in topic.visits)
     said = ", ".join(f"{count} {name}" for name, count in visits.items()) or "no pages"

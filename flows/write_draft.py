@@ -13,6 +13,7 @@ from tasks.models import runtime
 from tasks.notices import notify
 from tasks.outcomes import accountable
 from tasks.reviewing import reviewed
+from tasks.signals import call_run
 from thirdshift.content import Draft, DraftKind
 from thirdshift.errors import NotFound, SecretMissing
 from thirdshift.outcome import Outcome
@@ -45,6 +46,7 @@ async def write_draft(topic: str, kind: DraftKind | None = None) -> Outcome:
     draft = _written(topic, kind)
     if draft is None:
         draft = await asyncio.to_thread(write, topic, kind, str(flow_run.id or ""))
+        await call_run(f"write about {draft.title}")
         title = f"Draft: {draft.title}"
         with suppress(SecretMissing):  # Prefect shows it on the task; the draft waits all the same
             await asyncio.to_thread(tell_owner, title, f"thirdshift drafts show {draft.id}")

@@ -1,6 +1,7 @@
-"""Events of ours in Prefect: what one flow tells so that another begins."""
+"""What a flow tells Prefect: events at which another begins, and what its run is called."""
 
 from typing import Any
+from uuid import UUID
 
 
 async def tell(name: str, about: str, **payload: Any) -> None:
@@ -11,3 +12,13 @@ async def tell(name: str, about: str, **payload: Any) -> None:
     resource = {"prefect.resource.id": about}
     async with get_events_client(checkpoint_every=1) as client:
         await client.emit(event=Event(event=name, resource=resource, payload=payload))
+
+
+async def call_run(name: str) -> None:
+    """Call the run under way what people know it by; before, only an id may be known."""
+    from prefect.client.orchestration import get_client
+    from prefect.runtime import flow_run
+
+    if flow_run.id:
+        async with get_client() as client:
+            await client.update_flow_run(UUID(flow_run.id), name=name)

@@ -56,10 +56,11 @@ def test_an_item_of_a_feed_becomes_an_approved_draft_whose_citations_exist(
     began = now()
 
     assert run_deployment("monitor-sources", {}, lambda _: None).name == "Done"
-    states = {run.name.split()[0]: run.state.name for run in follow(began) if run.state}
+    states = {run.name: run.state.name for run in follow(began) if run.state}
 
-    assert states == {"research": "Done", "write": "Suspended"}
     (draft,) = drafts.listed("pending")
+    wrote = f"write about {draft.title}"
+    assert states == {"research Harvest in Huila": "Done", wrote: "Suspended"}
     cited = [passage.id for passage in draft.cited]
     assert cited and set(passages.find(cited)) == set(cited)
     assert not drafts.unknown_citations(draft, cited)
