@@ -36,8 +36,26 @@ SILENCE = timedelta(seconds=90)  # three heartbeats
 AUTOMATION = "Third Shift: a run without heartbeat has crashed"
 SILENT = "No heartbeat for 90 s: the process is gone, or it does not run."
 RETRY = "retry"
+LASTS = 12  # failures in a row that are no restart of the server
 
 log = logging.getLogger("prefect.runner.reconcile")
+
+
+class Patience:
+    """Counts failures in a row: a server that restarts is not worth a word, what lasts is."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._failures = what, 0
+
+    def failed(self, error: Exception) -> None:
+        """Note a failure; it is told once, when it has lasted."""
+        self._failures += 1
+        level = logging.WARNING if self._failures == LASTS else logging.DEBUG
+        log.log(level, "%s failed %d times in a row: %r", self._what, self._failures, error)
+
+    def worked(self) -> None:
+        """Begin anew."""
+        self._failures = 0
 
 
 class Reconciler:
@@ -56,11 +74,13 @@ class Reconciler:
 
     async def keep_looking(self) -> None:
         """Look again and again, for ever."""
+        patience = Patience("Looking for runs without a process")
         while True:
             try:
                 await self.look()
+                patience.worked()
             except Exception as error:  # the server restarts; the next look finds the same
-                log.debug("No look for now: %r", error)
+                patience.failed(error)
             await asyncio.sleep(EVERY)
 
     async def look(self) -> None:

@@ -31,7 +31,7 @@ from deployments.catchup import CatchUp, Marks, policy_of
 from deployments.doors import PrefectDoors
 from deployments.pool import Pool
 from deployments.processes import Processes
-from deployments.reconcile import Reconciler
+from deployments.reconcile import Patience, Reconciler
 from tasks.schedule import Policy
 from thirdshift.records import now
 from thirdshift.settings import settings
@@ -200,25 +200,29 @@ class WarmRunner(Runner):
         self._loop.call_soon_threadsafe(lambda: asyncio.ensure_future(self.astop()))
 
     async def _listen(self) -> None:
+        patience = Patience("Listening for events")
         while True:
             try:
                 async with get_events_subscriber(filter=SCHEDULED) as events:
+                    patience.worked()
                     self._told.set()
                     async for _ in events:
                         self._told.set()
             except Exception as error:  # whatever breaks the stream, the 1 s poll goes on
-                log.debug("No events for now: %r", error)
+                patience.failed(error)
             await asyncio.sleep(1)
 
     async def _poll_when_told(self) -> None:
         """Poll once for all the events that came meanwhile: a burst costs two polls, not six."""
+        patience = Patience("Polling for runs")
         while True:
             await self._told.wait()
             self._told.clear()
             try:
                 await self._scheduled_run_poller._get_and_submit_flow_runs()
+                patience.worked()
             except Exception as error:  # the server restarts; the 1 s poll goes on, and counts
-                log.debug("No poll for now: %r", error)
+                patience.failed(error)
 
 
 async def _nothing() -> None:

@@ -1,9 +1,11 @@
 import asyncio
+import logging
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
-from deployments import clock
+from deployments import clock, reconcile
 from deployments.clock import Reading, happened, read
 
 
@@ -46,3 +48,24 @@ async def test_a_new_time_zone_is_told_once(
     watching.cancel()
 
     assert told == ["new"]
+
+
+async def test_a_look_that_keeps_failing_is_told_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = count(1)
+
+    async def fail() -> None:
+        if next(looks) > 3 * reconcile.LASTS:
+            raise asyncio.CancelledError
+        raise ConnectionError("nobody answers")
+
+    monkeypatch.setattr(reconcile, "EVERY", 0)
+    caplog.set_level(logging.WARNING)
+    reconciler = reconcile.Reconciler(None, reconcile.Processes(), set)  # type: ignore[arg-type]
+    monkeypatch.setattr(reconciler, "look", fail)
+    with pytest.raises(asyncio.CancelledError):
+        await reconciler.keep_looking()
+
+    (told,) = caplog.messages
+    assert "12 times in a row" in told and "nobody answers" in told
