@@ -34,14 +34,15 @@ def main_text(html: str, url: str = "") -> str:
     """Return the main text of a page as plain text, a line for each block.
 
     The title is left out, and captions, comments and all that leads away. The text of a page
-    without any is empty.
+    without any is empty; one longer than a book is all that a reader sees.
     """
     tree = webpages.parsed(html)
     if tree is None:
         return ""
-    if len(html) > 20 * webpages.LONGEST or webpages.depth(tree) > webpages.DEPTH:
-        return webpages.visible(tree)
     unveil(tree)
+    seen = webpages.visible(tree)
+    if len(seen) > webpages.LONGEST or webpages.depth(tree) > webpages.DEPTH:
+        return seen
     ruled = by_rules(copy.deepcopy(tree), url)
     if ruled and ruled == _stated(tree):
         return ruled

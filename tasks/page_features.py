@@ -20,6 +20,7 @@ from tasks.page_tree import UNSEEN, Block, Element, blocks, remove, squeezed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MOST = 10_000  # blocks of a page that are looked at one by one
 _WHOLE = 15  # letters of a block that may be a part of one of the rules' lines
 _PRICE = re.compile(r"[$€£¥₹]\s?\d|\d\s?(?:€|£|円|usd|eur)\b", re.IGNORECASE)
 _ENDS = re.compile(r"[.!?。！？:：…]['\"”’)」]?$")
@@ -38,14 +39,15 @@ class Read(NamedTuple):
 
 
 def read(root: Element, page: About, by_rules: str) -> Read | None:
-    """Return what is below an element, block by block; None where there is nothing.
+    """Return what is below an element, block by block; None where there is nothing or too much.
 
     `root` loses what nobody sees.
     """
     remove([e for e in root.iter() if callable(e.tag) or e.tag in UNSEEN - {"button"}])
-    found = _Blocks(root, page, by_rules)
-    if not found.found:
+    listed = blocks(root)
+    if not 0 < len(listed) <= MOST:
         return None
+    found = _Blocks(root, listed, page, by_rules)
     texts = [block.text for block in found.found]
     return Read(texts, found.sizes, found.ruled > 0, found.alike, found.beside, found.features)
 
@@ -53,9 +55,8 @@ def read(root: Element, page: About, by_rules: str) -> Read | None:
 class _Blocks:
     """The blocks below an element, and which of them the rules took for the text."""
 
-    def __init__(self, root: Element, page: About, by_rules: str) -> None:
-        self.root, self.page = root, page
-        self.found = blocks(root)
+    def __init__(self, root: Element, found: list[Block], page: About, by_rules: str) -> None:
+        self.root, self.found, self.page = root, found, page
         self._squeezed = [squeezed(block.text) for block in self.found]
         lines, whole = set(map(squeezed, by_rules.split("\n"))), squeezed(by_rules)
         self.ruled = np.array(

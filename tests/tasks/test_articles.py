@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tasks import articles
+from tasks import articles, page_about, page_features, webpages
 from tasks.decoding import decode
 from tasks.page_choice import best_set
 from tasks.page_metadata import links, metadata
@@ -93,6 +93,13 @@ def test_the_best_set_is_that_whose_f1_is_to_be_expected_highest() -> None:
         taken = best_set(likely, sizes)
         assert (taken == sets[int(np.argmax(expected))]).all()
     assert not best_set(np.full(8, 0.05), np.ones(8)).any()  # menus only
+
+
+def test_a_page_of_more_blocks_than_any_reader_wants_is_left_to_the_rules() -> None:
+    page = "<main>" + "".join(f"<p>Word {at}" for at in range(page_features.MOST + 1)) + "</main>"
+    tree = webpages.parsed(page)
+    assert page_features.read(tree, page_about.about(tree, ""), "") is None
+    assert f"Word {page_features.MOST}" in articles.main_text(page)
 
 
 def test_code_keeps_its_lines(found: dict[str, str]) -> None:
