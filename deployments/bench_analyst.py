@@ -3,7 +3,7 @@
 `python -m deployments.bench_analyst` is one side, in a process of its own: `duckdb` answers the
 query that a report rests on, `report` does all that a night does from the file to the written
 page: fetch, check, count, find, word, draw, write. From a cold start imports count on both sides.
-`imported` has all modules before it begins: what is left is the analysis itself. (Standbys do
+`… imported` have all modules before they begin: what is left is the work itself. (Standbys do
 not hold them, 200 MB each; a nightly run imports most of them during the scan.) Prefect, whose
 part `bench start` measures, counts on no side. Files of any size go the way of large ones.
 """
@@ -22,6 +22,7 @@ from typing import Any
 from tasks.aggregation import LATER
 
 _NAME = "bench"
+_SIDES = ("duckdb", "report", "duckdb imported", "report imported")
 _AT_ONCE = ("duckdb", "lancedb", "tasks.extraction", "tasks.examination")
 _ENGINES = ("tasks.embedded", "tasks.ollama_runtime", "ollama")
 _MEASURES = ("units", "revenue", "cost", "visits", "returns")
@@ -57,7 +58,7 @@ def measure_analyst(
     file = home / "rows.csv"
     _describe(home, file)
     _timed("write", file, rows)  # apart: a child's peak memory begins with its parent's
-    sides: dict[str, list[dict[str, float]]] = {"duckdb": [], "report": [], "imported": []}
+    sides: dict[str, list[dict[str, float]]] = {side: [] for side in _SIDES}
     for turn in range(rounds):
         for side, found in sides.items():
             report(f"round {turn + 1} of {rounds}: {side}")
@@ -67,7 +68,7 @@ def measure_analyst(
         | {"s": round(median(one["s"] for one in found), 2)}
         | {"CPU s": round(median(one["cpu"] for one in found), 2)}
         | {"peak MB": round(max(one["mb"] for one in found))}
-        | {"ratio": round(_ratio(found, sides["duckdb"]), 2)}
+        | {"ratio": round(_ratio(found, sides[side.replace("report", "duckdb")]), 2)}
         for side, found in sides.items()
     ]
 
@@ -89,17 +90,18 @@ def _timed(side: str, *given: object) -> dict[str, float]:
     """Run one side; return its seconds, those of CPU, and the most memory it held."""
     began = time.perf_counter()
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "deployments.bench_analyst", side, *map(str, given)],
+        [sys.executable, "-P", "-m", "deployments.bench_analyst", *side.split(), *map(str, given)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     assert child.stdin and child.stdout
-    if side == "imported":
+    if side.endswith("imported"):
         child.stdout.readline()  # it has imported
         began = time.perf_counter()
     child.stdin.close()
-    _, status, used = os.wait4(child.pid, 0)  # unlike RUSAGE_CHILDREN, of this child alone
+    child.stdout.readline()  # the answer; that a process takes apart what it imported is no work
     seconds = time.perf_counter() - began
+    _, status, used = os.wait4(child.pid, 0)  # unlike RUSAGE_CHILDREN, of this child alone
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, child.args)
@@ -150,17 +152,18 @@ def analyse(_: str) -> str:
     return str(analysis_report.write(report, analysis_report.draw(report, cube)))
 
 
-def import_and_analyse(file: str) -> str:
-    """Import all that a report takes, say so, and analyse the file when told."""
+def import_all() -> None:
+    """Import all that a side takes, say so, and return when told to begin."""
     reported = ("agents.narrative", "tasks.analysis_report", "tasks.insights")
     for name in (*reported, *LATER, *_AT_ONCE, *_ENGINES):
         import_module(name)
     print("ready", flush=True)
     sys.stdin.read()
-    return analyse(file)
 
 
 if __name__ == "__main__":
+    side_, *given_ = sys.argv[1:]
+    if given_[0] == "imported":
+        import_all()
     sides_: dict[str, Callable[..., object]] = {"write": write, "duckdb": scan, "report": analyse}
-    sides_["imported"] = import_and_analyse
-    print(json.dumps(sides_[sys.argv[1]](*sys.argv[2:])))
+    print(json.dumps(sides_[side_](*given_[given_[0] == "imported" :])), flush=True)

@@ -21,6 +21,7 @@ _DELIMITERS = ",;\t|"
 _ENCODINGS = (
     "utf-8", "cp932", "euc_jis_2004", "iso2022_jp", "utf-16", "utf-16-le", "utf-16-be", "cp1252",
 )  # fmt: skip
+_JUDGED = 4000  # rows from all over the sample, by which columns are judged
 _LOOK = 60  # lines that are judged for the separator
 
 
@@ -99,6 +100,7 @@ class _Sample:
     @cached_property
     def layout(self) -> Layout:
         rows = [*self._rows[1:], *self._later()]
+        rows = rows[:: max(len(rows) // _JUDGED, 1)]
         values = [
             [row[at].strip() for row in rows if at < len(row)] for at in range(len(self.names))
         ]

@@ -153,7 +153,8 @@ def _totals(
     window: Window,
     aggregate: Aggregate,
 ) -> pd.Series:
-    inside = frame[(frame[time] >= window[0]) & (frame[time] <= window[1])]
+    within = (frame[time] >= window[0]) & (frame[time] <= window[1])
+    inside = frame.loc[within, [dimension, measure]]
     totals: pd.Series = inside.groupby(dimension, observed=True)[measure].agg(aggregate)
     return totals.astype(float)
 

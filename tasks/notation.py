@@ -105,7 +105,8 @@ def decimal_mark(columns: Iterable[Sequence[str]], delimiter: str) -> str:
 
 def dates(values: Sequence[str]) -> tuple[str, bool] | None:
     """Return the one format in which (nearly) all values are dates, and whether it is doubtful."""
-    if not any(re.search(r"\d", value) for value in values[:20]):
+    number = _PLAIN.fullmatch(values[0]) and len(values[0]) != 8  # 20260301 may be a date
+    if number or not any(re.search(r"\d", value) for value in values[:20]):
         return None
     fitting = [
         date + time
