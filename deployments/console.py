@@ -1,6 +1,7 @@
 """How the command prints: tables, JSON, passages, and a spinner while one waits."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from thirdshift.errors import NotFound
 from thirdshift.records import Hit
 
 out = Console(emoji=False)  # what strangers call things is printed as it is, :bug: too
@@ -46,6 +48,17 @@ def grid(*columns: str, title: str | None = None) -> Table:
 def print_json(value: Any) -> None:
     """Print JSON and nothing else."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def write_or_print(text: str, file: Path | None) -> None:
+    """Write a text where it is wanted, else print it; raises NotFound naming the file."""
+    if file is None:
+        return typer.echo(text, nl=False)
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise NotFound(f"{file} cannot be written: {error.strerror}.") from error
+    out.print(f"Written: {file}", markup=False)
 
 
 def print_hits(hits: list[Hit], chars: int) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from deployments.console import grid, out, print_json, waiting
+from deployments.console import grid, out, print_json, waiting, write_or_print
 from thirdshift.content import DraftStatus, Review
 from thirdshift.errors import NotFound, ThirdShiftError
 
@@ -97,11 +97,7 @@ def export(
     found = drafts.get(draft)
     if found.status != "approved":
         raise ThirdShiftError(f"“{found.title}” is {found.status}.", "Approve it first.")
-    text = publishing.markdown(found)
-    if file is None:
-        return typer.echo(text, nl=False)
-    file.write_text(text, encoding="utf-8")
-    out.print(f"Written: {file}", markup=False)
+    write_or_print(publishing.markdown(found), file)
 
 
 def _decide(draft: str, review: Review) -> None:

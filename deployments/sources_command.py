@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from deployments.console import grid, out, print_json, waiting
+from deployments.console import grid, out, print_json, waiting, write_or_print
 from thirdshift.content import SourceKind
-from thirdshift.errors import NotFound
 from thirdshift.records import now
 
 app = typer.Typer(no_args_is_help=True, help="The feeds and pages that are watched for you.")
@@ -122,11 +121,4 @@ def export(
     """Write the feeds as OPML."""
     from tasks.sources import to_opml, watchlist
 
-    text = to_opml(watchlist().sources)
-    if file is None:
-        return typer.echo(text, nl=False)
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise NotFound(f"{file} cannot be written: {error.strerror}.") from error
-    out.print(f"Written: {file}", markup=False)
+    write_or_print(to_opml(watchlist().sources), file)

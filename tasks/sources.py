@@ -106,6 +106,8 @@ def from_opml(file: Path) -> list[Source]:
     # Bytes that hold no markup would be taken for an address and fetched.
     if len(data) > _MOST_OPML or b"<opml" not in data.lower():
         raise SettingsInvalid(f"{file} is not an OPML file.", "Export the subscriptions again.")
+    if b"</opml" not in data.lower():  # the parser would keep the first feeds and say nothing
+        raise SettingsInvalid(f"{file} is cut short.", "Export the subscriptions again.")
     found = listparser.parse(data)
     feeds = [feed for feed in found.feeds if urlsplit(feed.url).scheme in ("http", "https")]
     return [Source(name=feed.title.strip() or feed.url, url=feed.url) for feed in feeds]

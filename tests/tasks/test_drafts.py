@@ -1,11 +1,15 @@
 """Drafts wait, are approved, edited or rejected once; what is approved is published and taught."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import feedparser
 import pytest
 import yaml
+from click.testing import Result
+from typer.testing import CliRunner
 
+from deployments.cli import app
 from tasks import drafts, examples, memory, passages, publishing
 from thirdshift.content import Draft, Passage, Review
 from thirdshift.errors import NotFound, ThirdShiftError
@@ -85,6 +89,25 @@ def test_the_first_decision_holds() -> None:
     assert drafts.settle("abc123", Review()).decided_at == first.decided_at
     with pytest.raises(ThirdShiftError, match="approved before"):
         drafts.settle("abc123", Review(verdict="reject"))
+
+
+def test_what_is_approved_is_exported_where_it_is_wanted_or_the_place_is_named(
+    tmp_path: Path,
+) -> None:
+    def export(*words: str) -> Result:
+        return CliRunner().invoke(app, ["drafts", "export", "abc", *words])
+
+    draft()
+    waiting = export()
+    decided = drafts.settle("abc123", Review())
+    file = tmp_path / "post.md"
+
+    assert isinstance(waiting.exception, ThirdShiftError)
+    assert export().output == publishing.markdown(decided)
+    assert export(str(file)).exit_code == 0
+    assert file.read_text() == publishing.markdown(decided)
+    nowhere = export(str(tmp_path / "absent" / "post.md"))
+    assert "post.md cannot be written" in str(nowhere.exception)
 
 
 def test_an_edit_must_change_something() -> None:

@@ -111,6 +111,15 @@ def test_what_is_not_opml_is_refused_and_never_fetched(tmp_path: Path, text: str
         from_opml(file)
 
 
+def test_opml_that_is_cut_short_loses_no_feed_in_silence(tmp_path: Path) -> None:
+    file = tmp_path / "list.opml"
+    feeds = [Source(name=name, url=f"https://{name}.example/feed") for name in ("one", "two")]
+    file.write_text(to_opml(feeds)[:-40])
+
+    with pytest.raises(SettingsInvalid, match="cut short"):
+        from_opml(file)
+
+
 def test_files_and_scripts_do_not_come_in_by_opml(tmp_path: Path) -> None:
     file = tmp_path / "list.opml"
     file.write_text(
