@@ -15,7 +15,7 @@ import psutil
 
 from tasks.gguf_layout import cache_bytes, header
 from tasks.models import tls
-from thirdshift.errors import ModelMissing, PortTaken
+from thirdshift.errors import ModelMissing, PortTaken, RuntimeUnavailable
 from thirdshift.records import Record
 from thirdshift.settings import settings
 
@@ -62,7 +62,22 @@ def serve(model: str, file: Path, port: int = 0) -> tuple[Any, Address]:
     except RuntimeError as error:
         raise ModelMissing(f"llama.cpp cannot load {file}.", "Choose another GGUF.") from error
     address = Address(model=model, url=server.listening_address, key=key, bytes=estimate(file))
+    _await_loop(address)
     return server, address
+
+
+def _await_loop(address: Address) -> None:
+    """Wait until llama.cpp takes requests from its queue.
+
+    Its thread begins to after it has said where it listens. A server that is dropped in between
+    would wait for ever: the word to end comes before the loop, which does not hear it.
+    """
+    try:
+        with address.client(timeout=600) as client:
+            client.get("/slots")  # is answered by the loop
+    except httpx.HTTPError as error:
+        told = f"llama.cpp does not answer: {error}."
+        raise RuntimeUnavailable(told, "Try again, or choose a smaller model.") from error
 
 
 def _taken(port: int) -> bool:

@@ -1,6 +1,8 @@
 """One suite for both runtimes, each with a real model."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from pydantic import BaseModel, Field
 from tasks.embedded import EmbeddedRuntime
 from tasks.gguf_files import built_in
 from tasks.models import ModelRuntime, runtime, structured
+from tests.tasks import tiny
 from thirdshift.errors import (
     AnswerInvalid,
     ContextTooLong,
@@ -296,3 +299,11 @@ def test_embeddings_are_unit_vectors(models: ModelRuntime) -> None:
 
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_a_server_that_is_dropped_at_once_ends(home: Path, tmp_path: Path) -> None:
+    file = tiny.write(tmp_path / "llama.gguf", "llama")
+    code = "import sys; from pathlib import Path; from tasks.engine_server import serve\n"
+    code += "for _ in range(20): serve('tiny', Path(sys.argv[1]))"
+    command = [sys.executable, "-P", "-c", code, str(file)]
+    subprocess.run(command, check=True, timeout=200, capture_output=True)  # it waited for ever
