@@ -1,6 +1,6 @@
 """Which blocks are a page's main text: boosted trees weigh each, and the best set is taken.
 
-The trees were learnt from the development part of WCXB (Murrough Foley, CC BY 4.0), 1,497 pages
+The trees were learnt from the development part of WCXB (Murrough Foley, CC BY 4.0), 1,488 pages
 of seven kinds; `tests/tasks/learn_pages.py` makes them anew.
 """
 
