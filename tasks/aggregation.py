@@ -10,8 +10,9 @@ from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from tasks import cells
 from tasks.notation import quoted
-from tasks.relation import Relation, kept
+from tasks.relation import Relation
 from thirdshift.analyses import Analysis, Frequency
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _LONG = 4000  # steps of a series that are drawn and searched; longer ones are t
 _COARSER: dict[str, Frequency] = {"hour": "day", "day": "week", "week": "month"}
 _HOUR, _DAY = 3600.0, 86_400.0  # seconds
 _OWN: dict[Frequency, float] = {"year": 360, "quarter": 89, "month": 28, "week": 6.5}  # days
+_FIXED = {"true": 1, "false": 0}  # conditions that need no counting, and their part of the rows
 _FEW = 4  # times, of which none can say what their step is
 
 # What a report takes after the scan, which needs no Python: imported while it goes on.
@@ -58,30 +60,23 @@ def scan(
     count: dict[str, str] | None = None,
 ) -> Cube:
     """Scan the rows once; `count` names conditions (SQL) whose rows are counted besides."""
-    frequency = _scanned(table, analysis, connection)
-    asked = {name: said for name, said in (count or {}).items() if said != "false"}
+    frequency, count = _scanned(table, analysis, connection), count or {}
+    asked = [name for name, said in count.items() if said not in _FIXED]
     with _importing(*LATER):
-        cells = connection.sql(_query(table, analysis, frequency, asked)).to_arrow_table()
-    frame = _arrow_frame(cells)
-    whole = frame[frame["_set"] == _mask(analysis, None)]
-    counts = dict.fromkeys(count or {}, 0)
-    counts |= {name: int(whole[f"_count{n}"].sum()) for n, name in enumerate(asked)}
-    measures = [one.column for one in analysis.measures]
-    time = analysis.time.column
-    dated = whole[whole["_time"].notna()]
-    totals = _sorted(dated[["_time", *measures]].rename(columns={"_time": time}), time)
-    parts = {}
-    for at, dimension in enumerate(analysis.dimensions):
-        chosen = frame[(frame["_set"] == _mask(analysis, at)) & frame["_time"].notna()]
-        part = chosen[["_time", f"_d{at}", *measures]]
-        part = part.rename(columns={"_time": time, f"_d{at}": dimension})
-        part = part.fillna({dimension: ""})
-        parts[dimension] = _sorted(part, time)
+        wanted = [count[name] for name in asked]
+        connection.execute(cells.scanned(table, analysis, frequency, wanted))
+    sums = connection.execute(cells.counted(analysis, len(asked))).fetchall()[0]
+    rows, counted, *found = sums
+    counts = {name: rows * _FIXED.get(said, 0) for name, said in count.items()}
+    counts |= dict(zip(asked, found, strict=True))
+    totals = _frame(cells.totals(analysis), connection)
+    parts = {
+        name: _frame(cells.part(analysis, at), connection)
+        for at, name in enumerate(analysis.dimensions)
+    }
     if analysis.time.frequency == "auto":
-        frequency = _own_step(frequency, totals[time])
-    rows, counted = int(whole["_rows"].sum()), int(dated["_kept"].sum())
-    cube = Cube(frequency, totals, parts, rows, counted, counts)
-    return _coarsened(cube, analysis)
+        frequency = _own_step(frequency, totals[analysis.time.column])
+    return _coarsened(Cube(frequency, totals, parts, rows, counted, counts), analysis)
 
 
 @contextmanager
@@ -95,90 +90,32 @@ def _importing(*names: str) -> Iterator[None]:
         thread.join()
 
 
-def _query(table: Relation, analysis: Analysis, frequency: Frequency, count: dict[str, str]) -> str:
-    dimensions = [f"_d{at}" for at in range(len(analysis.dimensions))]
-    inner = ", ".join(
-        [
-            f"date_trunc('{frequency}', {_moment(table, analysis)}) AS _time",
-            *(f"{_member(table, name)} AS _d{at}" for at, name in enumerate(analysis.dimensions)),
-            *(
-                f"{_number(table, one.column)} AS _m{at}"
-                for at, one in enumerate(analysis.measures)
-            ),
-            *(f"({said}) AS _c{at}" for at, said in enumerate(count.values())),
-            f"{kept(analysis.filters) or 'true'} AS _keep",
-        ]
-    )
-    keep = " FILTER (WHERE _keep)" if analysis.filters else ""
-    measured = [
-        f"{_aggregate(one.aggregate)}(_m{at}){keep} AS {quoted(one.column)}"
-        for at, one in enumerate(analysis.measures)
-    ]
-    counted = [f"count(*) FILTER (WHERE _c{at}) AS _count{at}" for at in range(len(count))]
-    sets = ", ".join(["(_time)", *(f"(_time, {one})" for one in dimensions)])
-    grouping = f"grouping({', '.join(dimensions)})" if dimensions else "0"
-    shown = ", ".join(["_time", *dimensions, f"{grouping} AS _set", *measured, *counted])
-    return (
-        f"SELECT {shown}, count(*) AS _rows, count(*){keep} AS _kept "
-        f"FROM (SELECT {inner} FROM ({table.sql})) GROUP BY GROUPING SETS ({sets})"
-    )
-
-
-def _number(table: Relation, name: str) -> str:
-    """Return SQL that reads a measure; a text that is no number is NULL."""
-    typed = table.typed(name)
-    return f"try_cast({typed} AS DOUBLE)" if table.column(name).kind == "text" else typed
-
-
-def _member(table: Relation, name: str) -> str:
-    """Return SQL for a dimension; what is missing and what is empty are one member."""
-    text = f"{quoted(name)}::VARCHAR"
-    return f"coalesce({text}, '')" if table.blanks else text  # a tenth of the time of a scan
-
-
-def _moment(table: Relation, analysis: Analysis) -> str:
-    return f"({table.typed(analysis.time.column)})::TIMESTAMP"
-
-
-def _aggregate(name: str) -> str:
-    return {"sum": "sum", "mean": "avg"}[name]
-
-
-def _mask(analysis: Analysis, dimension: int | None) -> int:
-    """Return what SQL's grouping() says of rows that are grouped by one dimension or by none."""
-    size = len(analysis.dimensions)
-    every = (1 << size) - 1
-    return every if dimension is None else every & ~(1 << (size - 1 - dimension))
-
-
-def _arrow_frame(table: Any) -> "pd.DataFrame":
+def _frame(query: str, connection: "DuckDBPyConnection") -> "pd.DataFrame":
+    """Return what a query yields: numbers and moments as NumPy has them, texts as Arrow's."""
     import pandas as pd
+    import pyarrow as pa
 
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    texts = {pa.string(): pd.ArrowDtype(pa.string())}
+    frame: pd.DataFrame = connection.sql(query).to_arrow_table().to_pandas(types_mapper=texts.get)
     return frame
-
-
-def _sorted(frame: "pd.DataFrame", time: str) -> "pd.DataFrame":
-    frame = frame.copy()
-    frame[time] = frame[time].astype("datetime64[us]")
-    for name in frame.columns:
-        if str(frame[name].dtype).startswith(("decimal", "int", "double", "uint", "hugeint")):
-            frame[name] = frame[name].astype("float64")
-    return frame.sort_values(time, kind="stable").reset_index(drop=True)
 
 
 def _scanned(table: Relation, analysis: Analysis, connection: "DuckDBPyConnection") -> Frequency:
     """Return the step of the scan: that of the analysis, else a day, or an hour for short spans."""
     if analysis.time.frequency != "auto":
         return analysis.time.frequency
-    time = _moment(table, analysis)
-    some = f"SELECT {time} AS t FROM ({table.sql}) LIMIT 20000"
-    query = f"SELECT min(t), max(t), bool_or(t <> date_trunc('day', t)) FROM ({some})"
-    first, last, hourly = connection.execute(query).fetchall()[0]
+    name = analysis.time.column
+    sampled = table.sampled.get(name)
+    time, rows = cells.moment(table, analysis), table.sql
+    if sampled is not None:  # parts of a text's head, middle and end: no need to read the rest
+        time = f"try_cast({table.column(name).expression} AS TIMESTAMP)"
+        rows = f"SELECT unnest(?) AS {quoted(name)}"
+    query = f"SELECT min(t), max(t), bool_or(t <> date_trunc('day', t)) FROM (SELECT {time} AS t "
+    given = [] if sampled is None else [sampled]
+    first, last, hourly = connection.execute(f"{query} FROM ({rows}))", given).fetchall()[0]
     if not hourly or first is None:
         return "day"
-    span = (last - first).total_seconds() * max(table.rows / 20_000, 1)
-    return "hour" if span < _LONG * _HOUR / 3 else "day"
+    return "hour" if (last - first).total_seconds() < _LONG * _HOUR / 3 else "day"
 
 
 def _own_step(scanned: Frequency, times: "pd.Series") -> Frequency:

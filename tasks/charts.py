@@ -24,6 +24,7 @@ COLOURS = {
     "failed": "#b3392f",
 }
 _LINES = ("#4d7ea8", "#d98c1f", "#2e7d4f", "#b07cc6")
+_BAR = 15  # points, of 27 that a row has
 _FEW = 30  # points that are each worth a dot
 _INK = "#7d8590"  # legible on white and on black
 
@@ -47,14 +48,7 @@ def timeline(runs: Sequence[Ran], zone: tzinfo) -> str:
 
 def bars(values: Mapping[str, float], unit: str) -> str:
     """Draw one horizontal bar per name, its value beside it; return SVG."""
-    figure, axes = _canvas(rows=len(values))
-    drawn = axes.barh(list(values), list(values.values()), color=_LINES[0], height=0.55)
-    axes.bar_label(drawn, fmt=_told, padding=4, color=_INK, fontsize=9)
-    axes.invert_yaxis()
-    axes.set_xlabel(unit)
-    _few_ticks(axes)
-    axes.margins(x=0.15)
-    return _svg(figure)
+    return _ranked(values, [_LINES[0]] * len(values), unit, "")
 
 
 def intervals(values: Mapping[str, Interval], held: Sequence[bool], unit: str) -> str:
@@ -105,6 +99,7 @@ def series(values: "pd.Series", marks: Marks, unit: str) -> str:
     for moment in marks.shifts:
         axes.axvline(moment, color=COLOURS["deferred"], linewidth=1.2)
     axes.set_ylabel(unit, color=_INK)
+    axes.locator_params(axis="y", nbins=5)
     axes.yaxis.set_major_formatter(_tick)
     _clock(axes)
     known = {"anomaly": bool(marks.anomalies), "shift": bool(marks.shifts), "trend": marks.trend}
@@ -116,17 +111,44 @@ def series(values: "pd.Series", marks: Marks, unit: str) -> str:
 
 def changes(values: Mapping[str, float], unit: str) -> str:
     """Draw a horizontal bar per name, up and down in two colours; return SVG."""
-    figure, axes = _canvas(rows=len(values))
     colours = [COLOURS["done"] if value >= 0 else COLOURS["failed"] for value in values.values()]
-    labels = [_unmarked(name) for name in values]
-    drawn = axes.barh(labels, list(values.values()), color=colours, height=0.55)
-    axes.bar_label(drawn, fmt=lambda value: _told(value, "+"), padding=4, color=_INK, fontsize=9)
+    return _ranked(values, colours, unit, "+")
+
+
+def _ranked(values: Mapping[str, float], colours: Sequence[str], unit: str, sign: str) -> str:
+    """Draw bars between their names and their values; an axis would say nothing more."""
+    figure, axes = _canvas(rows=len(values))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_ylim(len(values) - 0.5, -0.5)
+    axes.hlines(range(len(values)), 0, list(values.values()), colors=colours, linewidth=_BAR)
     axes.axvline(0, color=_INK, linewidth=0.8)
-    axes.invert_yaxis()
+    axes.spines["bottom"].set_visible(False)
     axes.set_xlabel(unit)
-    _few_ticks(axes)
-    axes.margins(x=0.2)
-    return _svg(figure)
+    names = [_unmarked(name) for name in values]
+    axes.set_xlim(*_reach(list(values.values()), sign, figure.get_figwidth() - _left(names)))
+    for at, (name, value) in enumerate(zip(names, values.values(), strict=True)):
+        _beside(axes, name, (0, at), -1, axes.get_yaxis_transform())
+        _beside(axes, _told(value, sign), (value, at), -1 if value < 0 else 1, "data")
+    return _svg(figure, names)
+
+
+def _reach(values: Sequence[float], sign: str, inches: float) -> tuple[float, float]:
+    """Return the limits by which bars and the values beside them fill so many inches."""
+    told = [(value < 0, _inches(_told(value, sign)) + 0.1) for value in values]
+    before = max((width for below, width in told if below), default=0.0)
+    behind = max((width for below, width in told if not below), default=0.0)
+    low, high = min(0, *values), max(0, *values)
+    one = ((high - low) or 1) / max(inches - before - behind, 1)
+    return low - before * one, high + behind * one
+
+
+def _beside(axes: "Axes", text: str, at: tuple[float, float], side: int, on: Any) -> None:
+    """Write a text to the left (-1) or the right (1) of a point."""
+    axes.annotate(
+        text, at, xycoords=on, xytext=(5 * side, 0), textcoords="offset points", va="center",
+        ha="right" if side < 0 else "left", color=_INK, fontsize=9, annotation_clip=False,
+    )  # fmt: skip
 
 
 def _line(values: Any) -> tuple[Any, Any]:
@@ -186,11 +208,6 @@ def _legend(axes: "Axes", colours: Mapping[str, str]) -> None:
     )
 
 
-def _few_ticks(axes: "Axes") -> None:
-    axes.locator_params(axis="x", nbins=6)
-    axes.xaxis.set_major_formatter(_tick)
-
-
 def _tick(value: float, _: float | None) -> str:
     return _told(value)
 
@@ -201,15 +218,19 @@ def _told(value: float, sign: str = "") -> str:
     return f"{rounded:{sign},.0f}" if abs(rounded) >= 1000 else f"{rounded:{sign},.4g}"
 
 
-def _fit(figure: Any) -> None:
+def _fit(figure: Any, names: Sequence[str]) -> None:
     """Make room for what stands around the axes; matplotlib's own way draws each chart twice."""
     (axes,) = figure.axes
-    labels = axes.yaxis.get_major_formatter().format_ticks(axes.get_yticks())
-    left = 0.15 + max(map(_inches, labels), default=0) + (0.25 if axes.get_ylabel() else 0)
+    labels = names or axes.yaxis.get_major_formatter().format_ticks(axes.get_yticks())
+    left = _left(labels) + (0.25 if axes.get_ylabel() else 0)
     bottom = 0.5 if axes.get_xlabel() or axes.xaxis.have_units() else 0.35
     top = 0.35 if axes.get_legend() else 0.1
     width, height = figure.get_size_inches()
     figure.subplots_adjust(left / width, bottom / height, 1 - 0.2 / width, 1 - top / height)
+
+
+def _left(labels: Sequence[str]) -> float:
+    return 0.15 + max(map(_inches, labels), default=0)
 
 
 def _inches(label: str) -> float:
@@ -217,7 +238,7 @@ def _inches(label: str) -> float:
     return sum(1.0 if east_asian_width(char) in "WF" else 0.6 for char in label) * 9 / 72
 
 
-def _svg(figure: Any) -> str:
+def _svg(figure: Any, names: Sequence[str] = ()) -> str:
     import matplotlib as mpl
 
     buffer = io.StringIO()
@@ -226,6 +247,6 @@ def _svg(figure: Any) -> str:
     # The fixed salt makes charts repeatable.
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        _fit(figure)
+        _fit(figure, names)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return buffer.getvalue()[buffer.getvalue().index("<svg") :]

@@ -34,6 +34,7 @@ class Layout:
     skip: int  # lines before the first row of data
     columns: list[Column]
     line_bytes: float  # average, to know how many rows a file may have
+    sampled: dict[str, list[str]]  # values by column, from the head, the middle and the end
 
     @property
     def utf8(self) -> bool:
@@ -110,7 +111,8 @@ class _Sample:
         ]
         lines = max(len(self._head), 1)
         size = len(self._parts[0]) / lines
-        return Layout(self.encoding, self.delimiter, self._above + 1, columns, size)
+        sampled = dict(zip(self.names, values, strict=True))
+        return Layout(self.encoding, self.delimiter, self._above + 1, columns, size, sampled)
 
     def _later(self) -> Iterator[list[str]]:
         """Yield rows from further down: their first and last lines may be cut, and are left out."""

@@ -153,9 +153,9 @@ def _totals(
     window: Window,
     aggregate: Aggregate,
 ) -> pd.Series:
-    within = (frame[time] >= window[0]) & (frame[time] <= window[1])
-    inside = frame.loc[within, [dimension, measure]]
-    totals: pd.Series = inside.groupby(dimension, observed=True)[measure].agg(aggregate)
+    inside = frame[time].between(*window).to_numpy(dtype=bool, na_value=False)
+    members, values = frame[dimension][inside], frame[measure][inside]
+    totals: pd.Series = values.groupby(members, observed=True).agg(aggregate)
     return totals.astype(float)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Literal, NamedTuple
 
 Kind = Literal["number", "moment", "text"]
@@ -86,8 +87,9 @@ def decimal_mark(columns: Iterable[Sequence[str]], delimiter: str) -> str:
     comma = point = unsure = 0
     for values in columns:
         for value in values[:: max(len(values) // _SOME, 1)]:
-            bare = _bare(_narrow(value))
-            if not _NUMBER.fullmatch(bare) or not re.search("[.,]", bare):
+            narrow = _narrow(value)
+            marked = "." in narrow or "," in narrow
+            if not marked or not _NUMBER.fullmatch(bare := _bare(narrow)):
                 continue
             last = max(bare.rfind(","), bare.rfind("."))
             other = "." if bare[last] == "," else ","
@@ -155,11 +157,19 @@ def _parsed(values: Sequence[str]) -> bool:
 def _parses(value: str, format: str) -> bool:
     if format == "%Y%m%d" and not re.fullmatch(r"(19|20)\d{6}", value):
         return False
+    if any(mark not in value for mark in _marks(format)):
+        return False  # strptime makes a regular expression of each format, which takes longer
     try:
         datetime.strptime(value, format)
     except ValueError:
         return False
     return True
+
+
+@cache
+def _marks(format: str) -> str:
+    """Return what stands between a format's directives, blanks aside."""
+    return re.sub(r"%.|\s", "", format)
 
 
 def _literal(text: str) -> str:

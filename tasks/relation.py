@@ -4,7 +4,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ class Relation:
     rows: int  # about; exact for Parquet
     careful: bool = False  # read as text first, as a value did not have the type of its column
     blanks: bool = True  # whether a text can be there and yet empty; not so in CSV
+    sampled: dict[str, list[str]] = field(default_factory=dict)  # of CSV: values as written
 
     def column(self, name: str) -> Column:
         """Return the column of that name; raises DataInvalid listing those there are."""
@@ -132,9 +133,12 @@ def _kept(one: Filter) -> str:
 
 def _delimited(extracted: Extracted, dimensions: Sequence[str], careful: bool) -> Relation:
     groups: dict[tuple[str, int, tuple[str, ...]], list[tuple[Path, Layout]]] = defaultdict(list)
+    sampled: dict[str, list[str]] = defaultdict(list)
     rows = 0
     for file in extracted.files:
         how = layout(file, extracted.dialect)
+        for name, values in how.sampled.items():
+            sampled[name] += values
         rows += int(file.stat().st_size / max(how.line_bytes, 1))
         names = tuple(column.name for column in how.columns)
         groups[how.delimiter, how.skip, names].append((_readable(file, how), how))
@@ -149,7 +153,8 @@ def _delimited(extracted: Extracted, dimensions: Sequence[str], careful: bool) -
         _read_csv([file for file, _ in group], group[0][1], agreed, careful)
         for group in groups.values()
     ]
-    return Relation(" UNION ALL BY NAME ".join(selects), agreed, rows, careful, blanks=False)
+    sql = " UNION ALL BY NAME ".join(selects)
+    return Relation(sql, agreed, rows, careful, blanks=False, sampled=sampled)
 
 
 def _agreed(column: Column, groups: Iterable[list[tuple[Path, Layout]]]) -> Column:

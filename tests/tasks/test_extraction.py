@@ -4,7 +4,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from keyring.backend import KeyringBackend
 from openpyxl import Workbook
+from pyarrow.csv import write_csv
 
 from tasks.aggregation import Cube
 from tasks.examination import examine
@@ -109,6 +110,41 @@ def test_the_step_of_the_data_is_called_what_it_is(tmp_path: Path, step: str, da
     cube = read({"kind": "csv", "path": str(tmp_path / "a.csv")})
 
     assert (cube.frequency, len(cube.totals)) == (step, 12)
+
+
+@pytest.mark.parametrize(("days", "step"), [(40, "hour"), (400, "day")])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_times_within_days_are_counted_by_hour_where_the_span_is_short(
+    tmp_path: Path, kind: str, days: int, step: str
+) -> None:
+    begin, apart = datetime(2026, 3, 1), timedelta(days=days) / 60_000
+    moments = [begin + n * apart for n in range(60_000)]
+    table = pa.table({"date": moments, "sales": [1] * 60_000, "shop": ["a"] * 60_000})
+    file = tmp_path / f"sales.{kind}"
+    write_csv(table, file) if kind == "csv" else pq.write_table(table, file)
+
+    cube = read({"kind": kind, "path": file})
+
+    assert (cube.frequency, len(cube.totals)) == (step, days * (24 if step == "hour" else 1))
+
+
+@pytest.mark.parametrize("dimensions", [["shop"], []])
+def test_a_mean_is_that_of_the_rows_and_not_of_the_members(
+    tmp_path: Path, dimensions: list[str]
+) -> None:
+    rows = [(1, "a"), (2, "a"), (3, "a"), (10, "b"), ("", "b"), ("", "c")]
+    text = "".join(f"{DAYS[0]},{sales},{shop}\n" for sales, shop in rows)
+    (tmp_path / "a.csv").write_text(f"date,sales,shop\n{text}{DAYS[1]},,a\n")
+    measures = [{"column": "sales", "aggregate": "mean"}]
+
+    cube = read(
+        {"kind": "csv", "path": tmp_path / "a.csv"}, measures=measures, dimensions=dimensions
+    )
+
+    assert cube.totals["sales"].tolist() == pytest.approx([4.0, float("nan")], nan_ok=True)
+    if dimensions:
+        first = cube.parts["shop"].set_index("shop")["sales"].iloc[:3]
+        assert first.to_dict() == pytest.approx({"a": 2, "b": 10, "c": float("nan")}, nan_ok=True)
 
 
 @pytest.mark.parametrize("kind", ["csv", "careful", "parquet"])
