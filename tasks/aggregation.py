@@ -101,7 +101,10 @@ def _frame(query: str, connection: "DuckDBPyConnection") -> "pd.DataFrame":
 
 
 def _scanned(table: Relation, analysis: Analysis, connection: "DuckDBPyConnection") -> Frequency:
-    """Return the step of the scan: that of the analysis, else a day, or an hour for short spans."""
+    """Return the step of the scan: that of the analysis, else a day, or an hour for short spans.
+
+    Hours say something where a day has times in two of them and more.
+    """
     if analysis.time.frequency != "auto":
         return analysis.time.frequency
     name = analysis.time.column
@@ -110,12 +113,13 @@ def _scanned(table: Relation, analysis: Analysis, connection: "DuckDBPyConnectio
     if sampled is not None:  # parts of a text's head, middle and end: no need to read the rest
         time = f"try_cast({table.column(name).expression} AS TIMESTAMP)"
         rows = f"SELECT unnest(?) AS {quoted(name)}"
-    query = f"SELECT min(t), max(t), bool_or(t <> date_trunc('day', t)) FROM (SELECT {time} AS t "
+    hours, days = (f"count(DISTINCT date_trunc('{step}', t))" for step in ("hour", "day"))
+    query = (
+        f"SELECT epoch(max(t) - min(t)), {hours}, {days} FROM (SELECT {time} AS t FROM ({rows}))"
+    )
     given = [] if sampled is None else [sampled]
-    first, last, hourly = connection.execute(f"{query} FROM ({rows}))", given).fetchall()[0]
-    if not hourly or first is None:
-        return "day"
-    return "hour" if (last - first).total_seconds() < _LONG * _HOUR / 3 else "day"
+    seconds, hours, days = connection.execute(query, given).fetchall()[0]
+    return "hour" if hours >= 2 * max(days, 1) and seconds < _LONG * _HOUR / 3 else "day"
 
 
 def _own_step(scanned: Frequency, times: "pd.Series") -> Frequency:

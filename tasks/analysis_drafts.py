@@ -2,16 +2,20 @@
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.analyses import read
 from tasks.notation import Column, quoted
 from tasks.relation import Relation, connected, relation
 from thirdshift.analyses import Analysis, Extracted
-from thirdshift.errors import AnalysisInvalid, SourceUnavailable
+from thirdshift.errors import AnalysisInvalid, DataInvalid, SourceUnavailable
 from thirdshift.records import now
 from thirdshift.settings import settings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _KINDS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".json": "json",
@@ -19,6 +23,7 @@ _KINDS = {
 }  # fmt: skip
 _FEW = 50  # values of a column by which one would split
 _NUMBERED = re.compile(r"(^|[_\s])(id|no|nr|code|zip|year|month)$|番号|コード", re.IGNORECASE)
+_TIMES = re.compile(r"year|date|time|month|quarter|week|period|stamp|epoch|[年月週日時期]", re.I)
 _AVERAGED = re.compile(r"price|rate|temp|ratio|percent|avg|mean|score|level|率|価格|単価|温", re.I)
 _DRAFT = """# Drafted from {path}.
 # Every key is explained in datasets/analyses/shop-sales.yaml of Third Shift.
@@ -91,7 +96,7 @@ def draft(file: Path) -> str:
             f"{file.suffix or file.name} is no data we read.", f"Known: {known}."
         )
     with connected() as connection:
-        table = relation(_as_extracted(file, kind), _probe(file, kind), connection)
+        table = _table(file, kind, connection)
         members = {
             column.name: connection.execute(
                 f"SELECT count(DISTINCT {quoted(column.name)}) FROM ({table.sql})"
@@ -100,6 +105,19 @@ def draft(file: Path) -> str:
             if column.kind == "text"
         }
     return _written(file, kind, table, members)
+
+
+def _table(file: Path, kind: str, connection: "DuckDBPyConnection") -> Relation:
+    """Return the data as a relation; without dates, a column whose name says so may be the time."""
+    data = _as_extracted(file, kind)
+    table = relation(data, _probe(file, kind), connection)
+    if any(one.kind == "moment" for one in table.columns):
+        return table
+    for column in table.columns:
+        if _TIMES.search(column.name):
+            with suppress(DataInvalid):
+                return relation(data, _probe(file, kind, column.name), connection)
+    return table
 
 
 def _written(file: Path, kind: str, table: Relation, members: dict[str, int]) -> str:
@@ -155,14 +173,14 @@ def _as_extracted(file: Path, kind: str) -> Extracted:
     return Extracted(files=[file], format=format, fingerprint="", source=str(file), at=now())
 
 
-def _probe(file: Path, kind: str) -> Analysis:
+def _probe(file: Path, kind: str, time: str = "") -> Analysis:
     """Return an analysis that only says where the data are."""
     given: dict[str, Any] = {
         "name": "draft",
         "folder": file.parent,
         "title": "Draft",
         "source": {"kind": kind, "path": file},
-        "time": {"column": ""},
+        "time": {"column": time},
         "measures": [{"column": "-"}],
     }
     return Analysis.model_validate(given)

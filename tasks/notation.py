@@ -1,21 +1,13 @@
-"""How numbers and dates are written in a column, and the SQL that reads them."""
+"""What a column holds, how its numbers are written, and the SQL that reads them."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from functools import cache
 from typing import Literal, NamedTuple
+
+from tasks import moments
 
 Kind = Literal["number", "moment", "text"]
 
-# One way to write a date each; DuckDB and Python agree on these directives.
-_DATES = (
-    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
-    "%Y年%m月%d日", "%Y%m%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y",
-    "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%Y-%m", "%Y/%m", "%Y年%m月",
-)  # fmt: skip
-_TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", "T%H:%M")
-_ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 _PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _SOME = 2000  # values of a column that tell the decimal mark, from all over the sample
 _SYMBOLS = " \u00a0\u2009\u202f'’¥￥$€£円%％"
@@ -48,10 +40,10 @@ def judge(name: str, values: Sequence[str], decimal: str = ".") -> Column:
     given = [_narrow(value) for value in values if value.lower() not in EMPTY]
     if not given:
         return Column(name, "text", "VARCHAR", text)
-    if all(map(_ISO.fullmatch, given)) and _parsed(given):
+    if moments.is_iso(given):
         return Column(name, "moment", "TIMESTAMP", f"try_cast({text} AS TIMESTAMP)")
-    if date := dates(given):
-        return moments(name, *date)
+    if date := moments.dates(given):
+        return dated(name, *date)
     if decimal == "." and all(map(_PLAIN.fullmatch, given)):
         native = "DOUBLE" if len(given) == len(values) or "" in values else ""
         return Column(name, "number", native, number(text, decimal))
@@ -60,11 +52,20 @@ def judge(name: str, values: Sequence[str], decimal: str = ".") -> Column:
     return Column(name, "text", "VARCHAR", text)
 
 
-def moments(name: str, format: str, doubtful: bool = False) -> Column:
+def dated(name: str, format: str, doubtful: bool = False) -> Column:
     """Return a column whose dates are written as `format` (strptime's) says."""
-    text = f"translate(trim({quoted(name)}), '０１２３４５６７８９', '0123456789')"
-    read = f"try_strptime({text}, '{format.replace(chr(39), chr(39) * 2)}')"
+    read = moments.reading(quoted(name), format)
     return Column(name, "moment", "", read, format, doubtful)
+
+
+def timed(name: str, values: Sequence[str]) -> Column | None:
+    """Return a column that is known to say when: years and quarters are moments there too."""
+    judged = judge(name, [value.strip() for value in values])
+    if judged.kind == "moment":
+        return judged._replace(native="")
+    given = [_narrow(value) for value in values if value.strip().lower() not in EMPTY]
+    read = moments.period(quoted(name), given)
+    return Column(name, "moment", "", read) if read else None
 
 
 def number(text: str, decimal: str) -> str:
@@ -105,32 +106,9 @@ def decimal_mark(columns: Iterable[Sequence[str]], delimiter: str) -> str:
     return "," if unsure and delimiter == ";" else "."
 
 
-def dates(values: Sequence[str]) -> tuple[str, bool] | None:
-    """Return the one format in which (nearly) all values are dates, and whether it is doubtful."""
-    number = _PLAIN.fullmatch(values[0]) and len(values[0]) != 8  # 20260301 may be a date
-    if number or not any(re.search(r"\d", value) for value in values[:20]):
-        return None
-    fitting = [
-        date + time
-        for time in _TIMES
-        for date in _DATES
-        if _parses(values[0], date + time)
-        and _share(values[:2000], lambda value, f=date + time: _parses(value, f)) >= _MOST  # type: ignore[misc]
-    ]
-    best = [one for one in fitting if all(_parses(value, one) for value in values[:2000])]
-    chosen = best or fitting
-    if not chosen:
-        return None
-    return chosen[0], _swapped(chosen[0]) in chosen
-
-
 def quoted(name: str) -> str:
     """Return a column's name as SQL; it may hold anything."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def _swapped(format: str) -> str:
-    return format.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
 
 
 def _narrow(value: str) -> str:
@@ -144,32 +122,6 @@ def _bare(value: str) -> str:
 
 def _share(values: Sequence[str], holds: Callable[[str], bool]) -> float:
     return sum(map(holds, values)) / max(len(values), 1)
-
-
-def _parsed(values: Sequence[str]) -> bool:
-    try:
-        datetime.fromisoformat(values[0])
-    except ValueError:
-        return False
-    return True
-
-
-def _parses(value: str, format: str) -> bool:
-    if format == "%Y%m%d" and not re.fullmatch(r"(19|20)\d{6}", value):
-        return False
-    if any(mark not in value for mark in _marks(format)):
-        return False  # strptime makes a regular expression of each format, which takes longer
-    try:
-        datetime.strptime(value, format)
-    except ValueError:
-        return False
-    return True
-
-
-@cache
-def _marks(format: str) -> str:
-    """Return what stands between a format's directives, blanks aside."""
-    return re.sub(r"%.|\s", "", format)
 
 
 def _literal(text: str) -> str:

@@ -4,13 +4,13 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.delimited import Layout, layout, transcode
-from tasks.notation import EMPTY, Column, judge, moments, quoted
-from thirdshift.analyses import Analysis, Extracted, Filter
+from tasks.notation import EMPTY, Column, dated, judge, quoted, timed
+from thirdshift.analyses import Analysis, Extracted, Filter, Time
 from thirdshift.errors import DataInvalid
 from thirdshift.records import content_hash
 from thirdshift.settings import settings
@@ -103,15 +103,8 @@ def relation(
     `careful` reads all values as text first: slower, and no value stops it.
     """
     if extracted.format == "csv":
-        found = _delimited(extracted, analysis.dimensions, careful)
-    else:
-        found = _self_describing(extracted, connection, careful)
-    time = analysis.time
-    if time.format:
-        said = moments(time.column, time.format)
-        columns = [said if one.name == time.column else one for one in found.columns]
-        found = replace(found, columns=columns)
-    return found
+        return _delimited(extracted, analysis, careful)
+    return _self_describing(extracted, analysis.time, connection, careful)
 
 
 def kept(filters: Sequence[Filter]) -> str:
@@ -131,7 +124,7 @@ def _kept(one: Filter) -> str:
     return f"coalesce({' AND '.join(held)}, false)"
 
 
-def _delimited(extracted: Extracted, dimensions: Sequence[str], careful: bool) -> Relation:
+def _delimited(extracted: Extracted, analysis: Analysis, careful: bool) -> Relation:
     groups: dict[tuple[str, int, tuple[str, ...]], list[tuple[Path, Layout]]] = defaultdict(list)
     sampled: dict[str, list[str]] = defaultdict(list)
     rows = 0
@@ -145,10 +138,11 @@ def _delimited(extracted: Extracted, dimensions: Sequence[str], careful: bool) -
     first = next(iter(groups.values()))[0][1]
     agreed = [
         _as_text(column.name)  # a branch 007 is not 7
-        if column.name in dimensions
+        if column.name in analysis.dimensions
         else _agreed(column, groups.values())
         for column in first.columns
     ]
+    agreed = [_as_said(one, analysis.time, sampled[one.name]) for one in agreed]
     selects = [
         _read_csv([file for file, _ in group], group[0][1], agreed, careful)
         for group in groups.values()
@@ -170,6 +164,23 @@ def _agreed(column: Column, groups: Iterable[list[tuple[Path, Layout]]]) -> Colu
     if len(kinds) > 1:
         return _as_text(column.name)
     return column if len(twins) == 1 else column._replace(native="")
+
+
+def _as_said(column: Column, time: Time, values: Sequence[str]) -> Column:
+    """Return the column of time as the analysis says it is to be read, others as they are.
+
+    Raises DataInvalid where nobody can tell when its values are.
+    """
+    if column.name != time.column or (column.kind == "moment" and not time.format):
+        return column
+    found = dated(time.column, time.format) if time.format else timed(time.column, values)
+    if found is None and any(value.strip() for value in values):
+        some = ", ".join(dict.fromkeys(value.strip() for value in values[:4]))
+        raise DataInvalid(
+            f"{time.column} says when, but these are no dates we can read: {some}.",
+            "Name another column under `time`, or say how they are written with its `format`.",
+        )
+    return found or column
 
 
 def _readable(file: Path, how: Layout) -> Path:
@@ -201,26 +212,33 @@ def _read_csv(files: Sequence[Path], how: Layout, agreed: Sequence[Column], care
 
 
 def _self_describing(
-    extracted: Extracted, connection: "DuckDBPyConnection", careful: bool
+    extracted: Extracted, time: Time, connection: "DuckDBPyConnection", careful: bool
 ) -> Relation:
     reader = "read_parquet" if extracted.format == "parquet" else "read_json_auto"
     listed = ", ".join(_text(str(file)) for file in extracted.files)
     sql = f"SELECT * FROM {reader}([{listed}], union_by_name = true)"
     described = connection.execute(f"DESCRIBE {sql}").fetchall()
     rows = connection.execute(f"SELECT count(*) FROM ({sql})").fetchall()[0][0]
-    columns = [_described(connection, sql, name, kind) for name, kind, *_ in described]
+    columns = []
+    for name, kind, *_ in described:
+        values = [] if kind.startswith(_MOMENTS) else _values(connection, sql, name)
+        columns.append(_as_said(_described(name, kind, values), time, values))
     return Relation(sql, columns, rows, careful)
 
 
-def _described(connection: "DuckDBPyConnection", sql: str, name: str, kind: str) -> Column:
+def _values(connection: "DuckDBPyConnection", sql: str, name: str) -> list[str]:
+    text = quoted(name)
+    query = f"SELECT {text}::VARCHAR FROM ({sql}) WHERE {text} IS NOT NULL LIMIT {_JUDGED}"
+    return [value.strip() for (value,) in connection.execute(query).fetchall()]
+
+
+def _described(name: str, kind: str, values: Sequence[str]) -> Column:
     text = quoted(name)
     if kind.startswith(_NUMBERS):
         return Column(name, "number", "", f"{text}::DOUBLE")
     if kind.startswith(_MOMENTS):
         return Column(name, "moment", "", f"{text}::TIMESTAMP")
     if kind == "VARCHAR":
-        query = f"SELECT {text} FROM ({sql}) WHERE {text} IS NOT NULL LIMIT {_JUDGED}"
-        values = [value.strip() for (value,) in connection.execute(query).fetchall()]
         return judge(name, values)._replace(native="")
     return Column(name, "text", "VARCHAR", text)
 

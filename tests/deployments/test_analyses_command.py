@@ -36,6 +36,17 @@ def test_a_draft_of_data_is_a_sound_analysis_whose_data_pass(home: Path) -> None
     assert "analyse-mine" in [entry.name for entry in catalogue()]
 
 
+def test_data_that_only_know_years_are_drafted_and_pass(home: Path, tmp_path: Path) -> None:
+    rows = "".join(f"{year},{year % 7 + 1}\n" for year in range(1990, 2020))
+    (tmp_path / "harvest.csv").write_text(f"Year,tonnes\n{rows}")
+
+    said("add", str(tmp_path / "harvest.csv"))
+
+    drafted = read(settings().analyses_path / "harvest.yaml")
+    assert (drafted.time.column, [one.column for one in drafted.measures]) == ("Year", ["tonnes"])
+    assert "30 rows" in said("check", "harvest")
+
+
 def test_an_analysis_that_is_wrong_is_not_taken_in(home: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(SOUND + "colour: red\n")
 

@@ -4,13 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow.csv import write_csv
 
 from tasks import upkeep
 from tasks.aggregation import Cube
-from tasks.examination import examine
+from tasks.examination import Quarantined, examine
 from tasks.extraction import extract
-from thirdshift.analyses import Analysis
+from thirdshift.analyses import Analysis, Time
 from thirdshift.errors import DataInvalid
 from thirdshift.settings import settings
 
@@ -75,6 +78,21 @@ def test_numbers_are_read_as_they_are_written(file: Path, text: str, total: floa
         ("1 Mar 2026", "25 Mar 2026", "2026-03-25"),
         ("2026-03-01T10:00:00", "2026-03-25T11:30:00", "2026-03-25"),
         ("2026-03", "2026-04", "2026-04-01"),
+        ("03/2026", "04/2026", "2026-04-01"),
+        ("Mar 1 2026", "Mar 25 2026", "2026-03-25"),
+        ("3/1/2026 1:05:09 PM", "3/25/2026 9:00:00 AM", "2026-03-25"),
+        ('"Sun, 01 Mar 2026 10:00:00"', '"Wed, 25 Mar 2026 10:00:00"', "2026-03-25"),
+        ("Mar-26", "Apr-26", "2026-04-01"),
+        ("2025", "2026", "2026-01-01"),
+        ("2025年度", "2026年度", "2026-01-01"),
+        ("202603", "202604", "2026-04-01"),
+        ("2026Q1", "2026-Q2", "2026-04-01"),
+        ("Q1 2026", "Q2 2026", "2026-04-01"),
+        ("2026-W10", "2026W11", "2026-03-09"),
+        ("1772323200", "1774396800", "2026-03-25"),
+        ("1772323200000", "1774396800000", "2026-03-25"),
+        ("令和8年3月1日", "令和8年3月25日", "2026-03-25"),
+        ("平成31年4月", "令和元年5月", "2019-05-01"),
     ],
 )
 def test_dates_are_read_as_they_are_written(
@@ -84,6 +102,32 @@ def test_dates_are_read_as_they_are_written(
 
     assert cube.until == expected
     assert len(cube.totals) == 2
+
+
+def test_times_that_nobody_can_read_are_named_with_the_remedy(file: Path) -> None:
+    with pytest.raises(DataInvalid, match=r"soon, later\. .*`format`"):
+        read(file, "date,sales\nsoon,1\nlater,2\n")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_year_is_a_number_but_where_it_says_when(file: Path, kind: str) -> None:
+    rows = [{"year": 2000 + n, "sales": 1990 + n} for n in range(12)]
+    table = pa.Table.from_pylist(rows)
+    write_csv(table, file) if kind == "csv" else pq.write_table(table, file)
+    analysis = said(file, "sales", "year", kind=kind).model_copy(
+        update={"time": Time(column="year")}
+    )
+
+    cube, _ = examine(extract(analysis), analysis)
+
+    assert (cube.frequency, cube.until) == ("year", "2011-01-01")
+    assert cube.totals["sales"].tolist() == [1990.0 + n for n in range(12)]
+
+
+def test_a_first_value_that_is_no_date_does_not_hide_the_others(file: Path) -> None:
+    rows = "".join(f"{day}.3.2026,1\n" for day in range(1, 32))
+    with pytest.raises(Quarantined, match=r"1 of 32 values cannot \(rows 1\)"):
+        read(file, f"date,sales\nsoon,1\n{rows}")
 
 
 def test_a_date_that_can_be_read_in_two_ways_is_said_to_be(file: Path) -> None:
