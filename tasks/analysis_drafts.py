@@ -4,11 +4,12 @@ import json
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.analyses import read
 from tasks.notation import Column, quoted
-from tasks.relation import Relation, connected, relation
+from tasks.reading import carefully, relation
+from tasks.relation import Relation, connected
 from thirdshift.analyses import Analysis, Extracted
 from thirdshift.errors import AnalysisInvalid, DataInvalid, SourceUnavailable
 from thirdshift.records import now
@@ -21,6 +22,8 @@ _KINDS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".json": "json",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".xlsx": "excel",
 }  # fmt: skip
+_UNREADABLE = 0.01  # share of a column's values: more, and it is not followed
+_SPARSE = 0.5  # share of the rows; emptier columns are taken last
 _FEW = 50  # values of a column by which one would split
 _NUMBERED = re.compile(r"(^|[_\s])(id|no|nr|code|zip|year|month)$|番号|コード", re.IGNORECASE)
 _TIMES = re.compile(r"year|date|time|month|quarter|week|period|stamp|epoch|[年月週日時期]", re.I)
@@ -46,7 +49,6 @@ dimensions: {dimensions}
 
 # What must hold, or the last report stands and the data are put aside.
 expectations:
-  - {{expect: column_values_to_not_be_null, column: {time}}}
 {expectations}
 
 # What you would ask; the report answers it first.
@@ -95,41 +97,64 @@ def draft(file: Path) -> str:
         raise SourceUnavailable(
             f"{file.suffix or file.name} is no data we read.", f"Known: {known}."
         )
-    with connected() as connection:
-        table = _table(file, kind, connection)
-        members = {
-            column.name: connection.execute(
-                f"SELECT count(DISTINCT {quoted(column.name)}) FROM ({table.sql})"
-            ).fetchall()[0][0]
-            for column in table.columns
-            if column.kind == "text"
-        }
-    return _written(file, kind, table, members)
-
-
-def _table(file: Path, kind: str, connection: "DuckDBPyConnection") -> Relation:
-    """Return the data as a relation; without dates, a column whose name says so may be the time."""
     data = _as_extracted(file, kind)
-    table = relation(data, _probe(file, kind), connection)
+    with connected() as connection:
+        table, seen = carefully(lambda careful: _seen(data, file, kind, connection, careful))
+    return _written(file, kind, table, seen)
+
+
+class _Seen(NamedTuple):
+    """What a column holds: how many values, members and rows nobody can read."""
+
+    filled: float  # share of the rows
+    unreadable: float
+    members: int
+
+
+def _seen(
+    data: Extracted, file: Path, kind: str, connection: "DuckDBPyConnection", careful: bool
+) -> tuple[Relation, dict[str, _Seen]]:
+    table = _table(data, file, kind, connection, careful)
+    counts = ", ".join(
+        f"count({table.typed(one.name)}), count(*) FILTER ({table.unreadable(one.name)}), "
+        f"count(DISTINCT {quoted(one.name) if one.kind == 'text' else 'NULL'})"
+        for one in table.columns
+    )
+    rows, *found = connection.execute(f"SELECT count(*), {counts} FROM ({table.sql})").fetchall()[0]
+    shares = [number / max(rows, 1) for number in found]
+    return table, {
+        one.name: _Seen(shares[3 * at], shares[3 * at + 1], found[3 * at + 2])
+        for at, one in enumerate(table.columns)
+    }
+
+
+def _table(
+    data: Extracted, file: Path, kind: str, connection: "DuckDBPyConnection", careful: bool
+) -> Relation:
+    """Return the data as a relation; without dates, a column whose name says so may be the time."""
+    table = relation(data, _probe(file, kind), connection, careful=careful)
     if any(one.kind == "moment" for one in table.columns):
         return table
     for column in table.columns:
         if _TIMES.search(column.name):
             with suppress(DataInvalid):
-                return relation(data, _probe(file, kind, column.name), connection)
+                return relation(data, _probe(file, kind, column.name), connection, careful=careful)
     return table
 
 
-def _written(file: Path, kind: str, table: Relation, members: dict[str, int]) -> str:
-    times = [one for one in table.columns if one.kind == "moment"]
-    numbers = [one for one in table.columns if one.kind == "number"]
+def _written(file: Path, kind: str, table: Relation, seen: dict[str, _Seen]) -> str:
+    read = [one for one in table.columns if seen[one.name].unreadable <= _UNREADABLE]
+    read.sort(key=lambda one: seen[one.name].filled < _SPARSE)
+    times = [one for one in read if one.kind == "moment"]
+    numbers = [one for one in read if one.kind == "number"]
     measures = [one.name for one in numbers if not _NUMBERED.search(one.name)][:4]
     if not times or not measures:
-        what = "a column of dates" if not times else "a column of numbers to follow"
+        what = "column of dates" if not times else "column of numbers to follow"
         raise SourceUnavailable(
             f"{file} has no {what} that we can tell.", "Write the YAML by hand."
         )
-    dimensions = [name for name, count in members.items() if 1 < count <= _FEW][:5]
+    texts = [one.name for one in table.columns if one.kind == "text"]
+    dimensions = [name for name in texts if 1 < seen[name].members <= _FEW][:5]
     japanese = any(re.search("[ぁ-ヿ一-鿿]", one.name) for one in table.columns)
     main = measures[0]
     return _DRAFT.format(
@@ -140,10 +165,7 @@ def _written(file: Path, kind: str, table: Relation, members: dict[str, int]) ->
         time=_yaml(times[0].name),
         measures="\n".join(_measure(name) for name in measures),
         dimensions=_yaml(dimensions),
-        expectations="\n".join(
-            f"  - {{expect: column_values_to_not_be_null, column: {_yaml(name)}, mostly: 0.95}}"
-            for name in measures
-        ),
+        expectations="\n".join(_filled(name, seen) for name in (times[0].name, *measures)),
         question=_yaml(
             f"先週{main}はなぜ変わりましたか。" if japanese else f"Why did {main} change?"
         ),
@@ -154,6 +176,12 @@ def _written(file: Path, kind: str, table: Relation, members: dict[str, int]) ->
 def _measure(name: str) -> str:
     how = "mean" if _AVERAGED.search(name) else "sum"
     return f"  - {{column: {_yaml(name)}, aggregate: {how}}}"
+
+
+def _filled(name: str, seen: dict[str, _Seen]) -> str:
+    """Return the expectation that a column stays as filled as it is, by steps of a twentieth."""
+    mostly = min(int(seen[name].filled * 20) / 20, 0.95)
+    return f"  - {{expect: column_values_to_not_be_null, column: {_yaml(name)}, mostly: {mostly}}}"
 
 
 def _doubt(time: Column) -> str:

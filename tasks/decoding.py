@@ -111,23 +111,26 @@ def _utf16(data: bytes) -> str | None:
 
 def _japanese(data: bytes) -> str | None:
     """Decode as the more plausible of Shift_JIS and EUC-JP, or neither."""
-    texts = [data.decode(name, "replace") for name in ("cp932", "euc_jis_2004")]
-    text = max(texts, key=_plausible)
-    return text if _plausible(text) >= 0.5 else None
+    shift_jis, euc = (data.decode(name, "replace") for name in ("cp932", "euc_jis_2004"))
+    # Chinese and Korean bytes read as Shift_JIS are full of half-width kana, as EUC-JP of kanji.
+    alone = not _HALF.search(shift_jis[:SAMPLE])
+    scores = {shift_jis: _plausible(shift_jis, alone), euc: _plausible(euc)}
+    text = max(scores, key=lambda one: scores[one])
+    return text if scores[text] >= 0.5 else None
 
 
-def _plausible(text: str) -> float:
+def _plausible(text: str, alone: bool = False) -> float:
     """Score in 0..1 how much the non-ASCII characters look like Japanese.
 
     Accents of Western text come out as lone kanji between letters; Chinese and Korean as
-    long kanji text without kana.
+    long kanji text without kana, which is believed of tables where kanji may stand `alone`.
     """
     sample = text[:SAMPLE]
     total = sum(not char.isascii() for char in sample)
     kana, kanji = len(_KANA.findall(sample)), len(_KANJI.findall(sample))
     runs = sum(len(run) for run in _WIDE_RUN.findall(sample))
     fair = kana + len(_POINTS.findall(sample)) + 0.6 * len(_HALF.findall(sample))
-    if total == 0 or (runs < total / 2 and fair < total) or (kana == 0 and kanji > 24):
+    if total == 0 or (runs < total / 2 and fair < total) or (kana == 0 and kanji > 24 and not alone):
         return 0.0
     wrong = len(_WRONG.findall(sample)) + sum(map(_rare, _GLUED.findall(sample)))
     return max(0.0, (fair + 0.7 * kanji - 3 * wrong) / total)

@@ -22,6 +22,7 @@ _ENCODINGS = (
     "utf-8", "cp932", "euc_jis_2004", "iso2022_jp", "utf-16", "utf-16-le", "utf-16-be", "cp1252",
 )  # fmt: skip
 _JUDGED = 4000  # rows from all over the sample, by which columns are judged
+_LONGEST = 10_000_000  # characters of a field, of which csv's own limit is 131,072
 _LOOK = 60  # lines that are judged for the separator
 
 
@@ -58,10 +59,11 @@ class _Sample:
 
     @cached_property
     def encoding(self) -> str:
-        return self._dialect.encoding or _encoding(self._parts[0])
+        return self._dialect.encoding or _encoding(_telling(self._parts))
 
     @cached_property
     def _head(self) -> list[str]:
+        csv.field_size_limit(_LONGEST)
         text = self._parts[0].decode(self.encoding, "replace").lstrip("\ufeff")
         return text.splitlines()
 
@@ -162,6 +164,23 @@ def _parts(path: Path) -> Iterator[bytes]:
             if at > _SAMPLE:
                 file.seek(at - at % 4)
                 yield file.read(_SAMPLE)
+
+
+def is_utf8(path: Path) -> bool:
+    """Tell whether a file is UTF-8 from its first byte to its last."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            while file.read(1 << 20):
+                pass
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _telling(parts: Sequence[bytes]) -> bytes:
+    """Return the first part, whole lines of it, that has more than ASCII; else the first."""
+    whole = (part[part.find(b"\n") + 1 : part.rfind(b"\n") + 1] for part in parts[1:])
+    return next((part for part in (parts[0], *whole) if not part.isascii()), parts[0])
 
 
 def _encoding(data: bytes) -> str:

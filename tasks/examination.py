@@ -9,7 +9,8 @@ from tasks.aggregation import Cube, scan
 from tasks.analyses import fetched
 from tasks.expectations import check, expected, missing_columns
 from tasks.findings import find_quality
-from tasks.relation import Relation, connected, relation
+from tasks.reading import carefully, relation
+from tasks.relation import Relation, connected
 from tasks.streamed import Streamed
 from thirdshift.analyses import Analysis, Extracted, Failure
 from thirdshift.errors import DataInvalid
@@ -43,14 +44,10 @@ def examine(extracted: Extracted, analysis: Analysis) -> tuple[Cube, list[Findin
 
     Raises Quarantined where an expectation does not hold; nothing else is touched then.
     """
-    import duckdb
-
     with connected() as connection:
-        try:
-            return _examined(extracted, analysis, connection, careful=False)
-        except (duckdb.ConversionException, duckdb.InvalidInputException):
-            # A value further down is not of its column's type: read all as text.
-            return _examined(extracted, analysis, connection, careful=True)
+        return carefully(
+            lambda careful: _examined(extracted, analysis, connection, careful=careful)
+        )
 
 
 def quarantine(extracted: Extracted, analysis: Analysis, failures: list[Failure]) -> Path:

@@ -138,7 +138,8 @@ def _fetched(analysis: Analysis) -> Path:
     manifest = folder / "snapshot.json"
     manifest.with_suffix(".part").write_text(json.dumps(snapshot), encoding="utf-8")
     manifest.with_suffix(".part").replace(manifest)
-    for old in sorted(folder.glob("*.csv"))[: -settings().analyst.keep_snapshots]:
+    others = sorted(old for old in folder.glob("*.csv") if old != file)  # a clock may go back
+    for old in others[: max(len(others) + 1 - settings().analyst.keep_snapshots, 0)]:
         old.unlink()
     return file
 

@@ -71,7 +71,7 @@ def timed(name: str, values: Sequence[str]) -> Column | None:
 def number(text: str, decimal: str) -> str:
     """Return SQL that reads a number: currency, blanks and grouping marks are taken away."""
     bare = f"translate({text}, '０１２３４５６７８９．，－−', '0123456789.,--')"
-    bare = f"translate({bare}, {_literal(_SYMBOLS)}, '')"
+    bare = f"translate({bare}, {literal(_SYMBOLS)}, '')"
     bare = f"regexp_replace({bare}, '^[(](.*)[)]$', '-\\1')"
     bare = f"regexp_replace({bare}, '^[△▲]', '-')"
     grouping = "." if decimal == "," else ","
@@ -124,5 +124,6 @@ def _share(values: Sequence[str], holds: Callable[[str], bool]) -> float:
     return sum(map(holds, values)) / max(len(values), 1)
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Return a text as SQL."""
     return "'" + text.replace("'", "''") + "'"

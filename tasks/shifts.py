@@ -32,6 +32,7 @@ def find_shifts(series: pd.Series, unit: str = "") -> list[Finding]:
     return [
         _finding(series, even, (edges[i], edges[i + 1]), levels[i - 1 : i + 1], rest, unit)
         for i in range(1, len(levels))
+        if np.median(levels[i - 1]) != np.median(levels[i])  # a series of noughts and ones
     ]
 
 

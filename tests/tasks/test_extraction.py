@@ -19,6 +19,7 @@ from openpyxl import Workbook
 from pyarrow.csv import write_csv
 
 from tasks.aggregation import Cube
+from tasks.analyses import fetched
 from tasks.examination import examine
 from tasks.extraction import extract
 from thirdshift.analyses import Analysis
@@ -87,6 +88,14 @@ def test_a_sheet_with_a_title_above_its_header(tmp_path: Path) -> None:
     assert is_whole(cube)
     with pytest.raises(SourceUnavailable, match=r"no sheet 買上.*It has: Sheet, 売上"):
         read({"kind": "excel", "path": str(tmp_path / "a.xlsx"), "sheet": "買上"})
+
+
+def test_lines_within_quotes_and_a_field_of_a_megabyte(tmp_path: Path) -> None:
+    rows = [dict(row, note=f'"said\n{n}, twice"') for n, row in enumerate(ROWS)]
+    rows[3]["note"] = f'"{"long " * 200_000}"'
+    (tmp_path / "a.csv").write_text(csv_text(rows))
+
+    assert is_whole(read({"kind": "csv", "path": str(tmp_path / "a.csv")}))
 
 
 def test_a_folder_whose_files_order_their_columns_differently(tmp_path: Path) -> None:
@@ -335,6 +344,25 @@ def test_a_file_of_the_web_that_has_not_changed_is_not_sent_again(api: str) -> N
     assert second.files == first.files
     other = analysis(source, title="Another title")
     assert not extract(other, first.fingerprint).unchanged  # another question to the same data
+
+
+def test_old_snapshots_go_and_the_newest_stays_even_where_the_clock_went_back(
+    tmp_path: Path, override: Callable[..., None]
+) -> None:
+    override(ANALYST__KEEP_SNAPSHOTS="3")
+    said = analysis({"kind": "json", "path": str(tmp_path / "a.json")})
+    folder = fetched(said)
+    folder.mkdir(parents=True)
+    for name in ("20010101T000000-a.csv", "29990101T000000-b.csv", "29990102T000000-c.csv"):
+        (folder / name).write_text("old")
+    (tmp_path / "a.json").write_text(json.dumps(ROWS))
+
+    made = extract(said).files[0]
+
+    assert is_whole(examine(extract(said), said)[0])
+    assert {file.name for file in folder.glob("*.csv")} == {
+        "29990101T000000-b.csv", "29990102T000000-c.csv", made.name,
+    }  # fmt: skip
 
 
 def test_a_table_of_a_page(api: str) -> None:

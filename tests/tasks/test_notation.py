@@ -162,6 +162,26 @@ def test_a_copy_in_utf_8_is_kept_while_it_is_used(file: Path) -> None:
     assert "2026-01-01,2" in kept.read_text()
 
 
+def test_an_encoding_that_only_the_middle_tells(file: Path) -> None:
+    plain, shop = "2026-03-01,tea,1\n" * 20_000, "2026-03-01,京都,1\n" * 20_000
+    file.write_bytes(("date,shop,sales\n" + plain + shop + plain).encode("cp932"))
+    analysis = said(file, "sales", "date").model_copy(update={"dimensions": ["shop"]})
+
+    cube, _ = examine(extract(analysis), analysis)
+
+    assert set(cube.parts["shop"]["shop"]) == {"tea", "京都"}
+
+
+def test_a_byte_that_means_nothing_costs_no_row(file: Path) -> None:
+    rows = b"2026-03-01,1,fine\n" * 3
+    file.write_bytes(b"date,sales,note\n" + rows + b"2026-03-02,7,caf\xe9 \xe2\x82\n" + rows)
+    analysis = said(file, "sales", "date")
+
+    cube, _ = examine(extract(analysis), analysis)
+
+    assert cube.totals["sales"].tolist() == [6.0, 7.0]
+
+
 def test_headers_twice_empty_or_strange_stay_apart(file: Path) -> None:
     text = 'date,sales,sales,,"a ""b"" | c"\n2026-03-01,1,2,3,4\n2026-03-02,1,2,3,4\n'
 
