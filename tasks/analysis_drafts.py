@@ -40,7 +40,7 @@ schedule: "0 3 * * *"      # at three in the morning; without it only `thirdshif
 time:
   column: {time}
 
-# What is followed: add units, and mean where adding up says nothing.
+# What is followed: add units, and mean where adding up says nothing. count is of rows.
 measures:
 {measures}
 
@@ -117,7 +117,7 @@ def _seen(
     table = _table(data, file, kind, connection, careful)
     counts = ", ".join(
         f"count({table.typed(one.name)}), count(*) FILTER ({table.unreadable(one.name)}), "
-        f"count(DISTINCT {quoted(one.name) if one.kind == 'text' else 'NULL'})"
+        f"approx_count_distinct({quoted(one.name) if one.kind == 'text' else 'NULL'})"
         for one in table.columns
     )
     rows, *found = connection.execute(f"SELECT count(*), {counts} FROM ({table.sql})").fetchall()[0]
@@ -148,22 +148,23 @@ def _written(file: Path, kind: str, table: Relation, seen: dict[str, _Seen]) -> 
     times = [one for one in read if one.kind == "moment"]
     numbers = [one for one in read if one.kind == "number"]
     measures = [one.name for one in numbers if not _NUMBERED.search(one.name)][:4]
-    if not times or not measures:
-        what = "column of dates" if not times else "column of numbers to follow"
+    if not times:
         raise SourceUnavailable(
-            f"{file} has no {what} that we can tell.", "Write the YAML by hand."
+            f"{file} has no column of dates that we can tell.", "Write the YAML by hand."
         )
     texts = [one.name for one in table.columns if one.kind == "text"]
     dimensions = [name for name in texts if 1 < seen[name].members <= _FEW][:5]
     japanese = any(re.search("[ぁ-ヿ一-鿿]", one.name) for one in table.columns)
-    main = measures[0]
+    rows = "件数" if japanese else "Rows"
+    main = measures[0] if measures else rows
+    followed = [_measure(name) for name in measures]
     return _DRAFT.format(
         path=_yaml(str(file)),
         title=_yaml(file.stem.replace("_", " ").replace("-", " ").capitalize()),
         kind=kind,
         doubt=_doubt(times[0]),
         time=_yaml(times[0].name),
-        measures="\n".join(_measure(name) for name in measures),
+        measures="\n".join(followed or [f"  - {{aggregate: count, title: {rows}}}"]),
         dimensions=_yaml(dimensions),
         expectations="\n".join(_filled(name, seen) for name in (times[0].name, *measures)),
         question=_yaml(

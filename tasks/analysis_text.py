@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks import charts
-from tasks.aggregation import Cube
+from tasks.cube import Cube
 from tasks.insights import Change, Insights
 from tasks.pages import cell, plain
-from tasks.sentences import day, figure, sentence
+from tasks.sentences import day, figure, named, sentence
 from thirdshift.analyses import Analysis, Extracted, Narrative, Told
 from thirdshift.findings import Finding
 from thirdshift.records import Record
@@ -152,7 +152,8 @@ def _moved(report: Report, images: Mapping[str, str]) -> str:
     for at, change in enumerate(report.insights.changes):
         parts.append(plain(sentence(change.total, report.analysis)))
         if f"movers-{at}" in images:
-            parts.append(f"![{plain(change.total.measure)}]({images[f'movers-{at}']})")
+            name = named(change.total.measure, report.analysis)
+            parts.append(f"![{plain(name)}]({images[f'movers-{at}']})")
         if change.movers:
             parts.append(_movers(change, report))
     return "\n\n".join(parts) if len(parts) > 1 else ""
@@ -223,7 +224,7 @@ def _method(report: Report) -> str:
     lines = [
         f"Source: {extracted.source}; {report.rows:,} rows, up to {report.until}.",
         f"Steps of time: {report.frequency}. "
-        + "; ".join(f"{one.name}: {one.aggregate} of {one.column}" for one in analysis.measures)
+        + "; ".join(f"{one.name}: {one.aggregate} of {one.of}" for one in analysis.measures)
         + ".",
         *(f"{note[0].upper()}{note[1:]}." for note in report.notes),
         f"Methods: {'; '.join(methods)}." if methods else "",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tasks.notation import quoted
 from tasks.relation import Relation, kept
-from thirdshift.analyses import Analysis, Frequency, Measure
+from thirdshift.analyses import ROWS, Analysis, Frequency, Measure
 
 
 def moment(table: Relation, analysis: Analysis) -> str:
@@ -97,7 +97,9 @@ def _of(analysis: Analysis, at: int) -> str:
 
 
 def _number(table: Relation, name: str) -> str:
-    """Return SQL that reads a measure; a text that is no number is NULL."""
+    """Return SQL that reads a measure; a text that is no number is NULL, a row counts as one."""
+    if name == ROWS:
+        return "1"
     typed = table.typed(name)
     return f"try_cast({typed} AS DOUBLE)" if table.column(name).kind == "text" else typed
 

@@ -130,7 +130,11 @@ def _plausible(text: str, alone: bool = False) -> float:
     kana, kanji = len(_KANA.findall(sample)), len(_KANJI.findall(sample))
     runs = sum(len(run) for run in _WIDE_RUN.findall(sample))
     fair = kana + len(_POINTS.findall(sample)) + 0.6 * len(_HALF.findall(sample))
-    if total == 0 or (runs < total / 2 and fair < total) or (kana == 0 and kanji > 24 and not alone):
+    if (
+        total == 0
+        or (runs < total / 2 and fair < total)
+        or (kana == 0 and kanji > 24 and not alone)
+    ):
         return 0.0
     wrong = len(_WRONG.findall(sample)) + sum(map(_rare, _GLUED.findall(sample)))
     return max(0.0, (fair + 0.7 * kanji - 3 * wrong) / total)

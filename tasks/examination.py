@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.aggregation import Cube, scan
+from tasks.aggregation import scan
 from tasks.analyses import fetched
+from tasks.cube import Cube
 from tasks.expectations import check, expected, missing_columns
 from tasks.findings import find_quality
 from tasks.reading import carefully, relation
@@ -108,16 +109,18 @@ def _frame(table: Relation, connection: "DuckDBPyConnection") -> "pd.DataFrame":
 
 def _quality(frame: "pd.DataFrame", analysis: Analysis) -> list[Finding]:
     """Return what is wrong with the columns that matter; a column at a time leaves Arrow."""
-    kinds: dict[str, str] = {one.column: "float64" for one in analysis.measures}
+    kinds: dict[str, str] = dict.fromkeys(analysis.numbers, "float64")
     kinds[analysis.time.column] = "datetime64[us]"
     kinds |= dict.fromkeys(analysis.dimensions, "object")
     plain = frame[analysis.columns].astype(kinds)
+    if not analysis.numbers:  # events may share their time and leave days out
+        return [one for one in find_quality(plain) if one.method == "missing"]
     return find_quality(plain, analysis.time.column, analysis.dimensions)
 
 
 def _unreadable(cube: Cube, analysis: Analysis) -> list[Finding]:
     found = []
-    for name in [analysis.time.column, *(one.column for one in analysis.measures)]:
+    for name in [analysis.time.column, *analysis.numbers]:
         count = cube.counts[f"unreadable {name}"]
         if count:
             values = (

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.aggregation import Cube
 from tasks.correlation import find_correlations
+from tasks.cube import Cube
 from tasks.findings import (
     corrected,
     explain_anomaly,
@@ -87,7 +87,7 @@ def _changes(cube: Cube, analysis: Analysis, measure: Measure) -> list[Change]:
         given: dict[str, Any] = {
             "before": before,
             "after": after,
-            "aggregate": measure.aggregate,
+            "aggregate": measure.together,
             "unit": measure.unit,
         }
         whole = find_movers(dated.assign(_all=""), time, measure.column, "_all", **given)
@@ -166,7 +166,7 @@ def _carriers(finding: Finding, cube: Cube, analysis: Analysis, at: int) -> list
             analysis.time.column,
             finding.measure,
             [dimension],
-            aggregate=measure.aggregate,
+            aggregate=measure.together,
             unit=measure.unit,
         )
     ]

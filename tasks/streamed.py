@@ -27,7 +27,7 @@ class Streamed:
         self._table, self._analysis = table, analysis
         self._rowwise = [one for one in expectations if one.expect in _BROKEN]
         self._whole = [one for one in expectations if one.expect in _TABLE]
-        self._read = [analysis.time.column, *(one.column for one in analysis.measures)]
+        self._read = [analysis.time.column, *analysis.numbers]
 
     @property
     def conditions(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from thirdshift.records import Record
 
 Frequency = Literal["auto", "hour", "day", "week", "month", "quarter", "year"]
+ROWS = "(rows)"  # what a count is of, and the column of its series
 _PREFIX = "expect_"
 
 
@@ -114,17 +115,33 @@ class Time(Record):
 
 
 class Measure(Record):
-    """A column of numbers that is followed over time."""
+    """A column of numbers that is followed over time, or the number of rows."""
 
-    column: str
+    column: str = ROWS
     title: str = ""
     unit: str = Field("", max_length=12)
-    aggregate: Literal["sum", "mean"] = "sum"
+    aggregate: Literal["sum", "mean", "count"] = "sum"
+
+    @model_validator(mode="after")
+    def _counts_rows(self) -> "Measure":
+        if (self.column == ROWS) != (self.aggregate == "count"):
+            raise ValueError("count is of rows and has no column; a sum or a mean has one")
+        return self
 
     @property
     def name(self) -> str:
         """What reports call it."""
-        return self.title or self.column
+        return self.title or self.of
+
+    @property
+    def of(self) -> str:
+        """The column, or rows."""
+        return "rows" if self.column == ROWS else self.column
+
+    @property
+    def together(self) -> Literal["sum", "mean"]:
+        """How steps of time are taken together."""
+        return "mean" if self.aggregate == "mean" else "sum"
 
 
 class Filter(Record):
@@ -195,7 +212,12 @@ class Analysis(Record):
     @property
     def columns(self) -> list[str]:
         """The columns that reports are about: time, measures, dimensions."""
-        return [self.time.column, *(one.column for one in self.measures), *self.dimensions]
+        return [self.time.column, *self.numbers, *self.dimensions]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The columns whose numbers are followed."""
+        return [one.column for one in self.measures if one.column != ROWS]
 
     @property
     def unexplored(self) -> list[str]:

@@ -47,6 +47,20 @@ def test_data_that_only_know_years_are_drafted_and_pass(home: Path, tmp_path: Pa
     assert "30 rows" in said("check", "harvest")
 
 
+def test_a_list_of_events_is_drafted_as_a_count_and_run_to_its_page(
+    home: Path, tmp_path: Path
+) -> None:
+    days = [f"2026-0{1 + n // 28}-{1 + n % 28:02}" for n in range(84)]
+    rows = [f"{day},{'tea' if n % 3 else 'cake'}" for n, day in enumerate(days * 3)]
+    (tmp_path / "orders.csv").write_text("\n".join(["placed,item", *rows, *rows[80:84] * 9]))
+
+    said("add", str(tmp_path / "orders.csv"))
+
+    drafted = read(settings().analyses_path / "orders.yaml")
+    assert [(one.name, one.aggregate) for one in drafted.measures] == [("Rows", "count")]
+    assert "288 rows" in said("check", "orders")
+
+
 def test_an_analysis_that_is_wrong_is_not_taken_in(home: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(SOUND + "colour: red\n")
 
@@ -65,6 +79,7 @@ def test_an_analysis_that_is_wrong_is_not_taken_in(home: Path, tmp_path: Path) -
         (("measures: [{column: sales}]", "measures: []"), "measures = "),
         (("column: sales", "column: date"), "columns named more than once: date"),
         (("column: sales", "column: sales, aggregate: median"), "measures.0.aggregate = 'median'"),
+        (("column: sales", "column: sales, aggregate: count"), "count is of rows"),
         (("title: A", "title: [A"), "is not YAML"),
     ],
 )

@@ -18,8 +18,8 @@ from keyring.backend import KeyringBackend
 from openpyxl import Workbook
 from pyarrow.csv import write_csv
 
-from tasks.aggregation import Cube
 from tasks.analyses import fetched
+from tasks.cube import Cube
 from tasks.examination import examine
 from tasks.extraction import extract
 from thirdshift.analyses import Analysis
@@ -154,6 +154,35 @@ def test_a_mean_is_that_of_the_rows_and_not_of_the_members(
     if dimensions:
         first = cube.parts["shop"].set_index("shop")["sales"].iloc[:3]
         assert first.to_dict() == pytest.approx({"a": 2, "b": 10, "c": float("nan")}, nan_ok=True)
+
+
+def test_rows_are_counted_and_a_day_without_any_is_nought(tmp_path: Path) -> None:
+    events = [(1, "a"), (1, "b"), (1, "a"), (2, "a"), (5, "b"), (6, "a")]
+    text = "".join(f"2026-03-{day:02}T1{day}:30:00,{shop}\n" for day, shop in events)
+    (tmp_path / "a.csv").write_text(f"date,shop\n{text}")
+    source = {"kind": "csv", "path": tmp_path / "a.csv"}
+    counts = {"measures": [{"aggregate": "count", "title": "Orders"}]}
+
+    cube = read(source, **counts)
+    some = read(source, **counts, filters=[{"column": "shop", "one_of": ["a"]}])
+
+    assert cube.totals["(rows)"].tolist() == [3, 1, 0, 0, 1, 1]
+    assert some.totals["(rows)"].tolist() == [2, 1, 0, 0, 0, 1]
+    assert cube.parts["shop"].groupby("shop")["(rows)"].sum().to_dict() == {"a": 4, "b": 2}
+
+
+def test_rare_events_are_counted_by_the_month(tmp_path: Path) -> None:
+    moments = [date(2020, 1, 3) + timedelta(days=36 * n + n * n % 7) for n in range(60)]
+    rows = [{"date": moment.isoformat(), "shop": "a"} for moment in moments]
+    (tmp_path / "a.csv").write_text(csv_text(rows))
+
+    cube = read({"kind": "csv", "path": tmp_path / "a.csv"}, measures=[{"aggregate": "count"}])
+
+    months = [moment.strftime("%Y-%m") for moment in moments]
+    by_month = {str(when)[:7]: n for when, n in cube.totals.itertuples(index=False)}
+    assert (cube.frequency, min(by_month), max(by_month)) == ("month", months[0], months[-2])
+    assert all(n == months.count(month) for month, n in by_month.items())
+    assert 0 in by_month.values()
 
 
 @pytest.mark.parametrize("kind", ["csv", "careful", "parquet"])

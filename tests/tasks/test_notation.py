@@ -10,7 +10,7 @@ import pytest
 from pyarrow.csv import write_csv
 
 from tasks import upkeep
-from tasks.aggregation import Cube
+from tasks.cube import Cube
 from tasks.examination import Quarantined, examine
 from tasks.extraction import extract
 from thirdshift.analyses import Analysis, Time
