@@ -40,7 +40,8 @@ def scan(
     asked = [name for name, said in count.items() if said not in _FIXED]
     with _importing(*LATER):
         wanted = [count[name] for name in asked]
-        connection.execute(cells.scanned(table, analysis, frequency, wanted))
+        query = cells.scanned(table, analysis, frequency, wanted)
+        connection.register("cells", connection.sql(query).to_arrow_table())
     sums = connection.execute(cells.counted(analysis, len(asked))).fetchall()[0]
     rows, counted, *found = sums
     counts = {name: rows * _FIXED.get(said, 0) for name, said in count.items()}

@@ -1,7 +1,8 @@
 """SQL from rows to cells: sums by step of time and dimension, in one scan, and what they tell.
 
-The scan makes a small table, `cells`; sums over time alone are those of the first dimension's
-cells, as every row has one. Rows whose time cannot be read are counted, and in no series.
+The scan yields a small table, known as `cells` to what asks it; sums over time alone are those
+of the first dimension's cells, as every row has one. Rows whose time cannot be read are counted,
+and in no series.
 """
 
 from collections.abc import Sequence
@@ -17,12 +18,12 @@ def moment(table: Relation, analysis: Analysis) -> str:
 
 
 def scanned(table: Relation, analysis: Analysis, frequency: Frequency, count: Sequence[str]) -> str:
-    """Return SQL that scans the rows and makes `cells`; `count` are conditions to count rows by."""
+    """Return SQL that scans the rows into cells; `count` are conditions to count rows by."""
     dimensions = [f"_d{at}" for at in range(len(analysis.dimensions))]
     sets = ", ".join(f"(_time, {one})" for one in dimensions) or "(_time)"
     sums = _sums(analysis, len(count))
     return (
-        f"CREATE OR REPLACE TEMP TABLE cells AS SELECT {', '.join(['_time', *dimensions, sums])} "
+        f"SELECT {', '.join(['_time', *dimensions, sums])} "
         f"FROM ({_rows(table, analysis, frequency, count)}) GROUP BY GROUPING SETS ({sets})"
     )
 
@@ -47,8 +48,10 @@ def part(analysis: Analysis, at: int) -> str:
 def _rows(table: Relation, analysis: Analysis, frequency: Frequency, count: Sequence[str]) -> str:
     members = [_member(table, name) for name in analysis.dimensions]
     measures = [_number(table, one.column) for one in analysis.measures]
+    time = moment(table, analysis)
+    day = frequency == "day"  # as a date it is half as long
     listed = [
-        f"date_trunc('{frequency}', {moment(table, analysis)}) AS _time",
+        f"{time}::DATE AS _time" if day else f"date_trunc('{frequency}', {time}) AS _time",
         *(f"{said} AS _d{at}" for at, said in enumerate(members)),
         *(f"{said} AS _m{at}" for at, said in enumerate(measures)),
         *(f"({said}) AS _c{at}" for at, said in enumerate(count)),
@@ -65,7 +68,7 @@ def _sums(analysis: Analysis, count: int) -> str:
         f"grouping({dimensions}) AS _set" if dimensions else "0 AS _set",
         *(f"sum(_m{at}){keep} AS _sum{at}" for at in range(len(analysis.measures))),
         *(f"count(_m{at}){keep} AS _present{at}" for at in means),
-        *(f"count(*) FILTER (WHERE _c{at}) AS _count{at}" for at in range(count)),
+        *(f"count_if(_c{at}) AS _count{at}" for at in range(count)),  # half the time of a FILTER
         "count(*) AS _rows",
         f"count(*){keep} AS _kept",
     ]

@@ -192,20 +192,15 @@ def _clock(axes: "Axes") -> None:
 
 
 def _legend(axes: "Axes", colours: Mapping[str, str]) -> None:
-    from matplotlib.patches import Patch
-
-    patches = [
-        Patch(color=colour, label=name.replace("_", " ")) for name, colour in colours.items()
-    ]
-    axes.legend(
-        labelcolor=_INK,
-        handles=patches,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=5,
-        frameon=False,
-        fontsize=9,
-    )
+    """Name colours above the axes, each in its own; a legend of matplotlib's draws for longer."""
+    at = 0.0
+    for name, colour in colours.items():
+        told = f"■ {name.replace('_', ' ')}"
+        axes.annotate(
+            told, (0, 1), xycoords="axes fraction", xytext=(72 * at, 7), color=colour,
+            textcoords="offset points", fontsize=9, annotation_clip=False, gid=f"legend-{name}",
+        )  # fmt: skip
+        at += _inches(told) + 0.25
 
 
 def _tick(value: float, _: float | None) -> str:
@@ -224,7 +219,7 @@ def _fit(figure: Any, names: Sequence[str]) -> None:
     labels = names or axes.yaxis.get_major_formatter().format_ticks(axes.get_yticks())
     left = _left(labels) + (0.25 if axes.get_ylabel() else 0)
     bottom = 0.5 if axes.get_xlabel() or axes.xaxis.have_units() else 0.35
-    top = 0.35 if axes.get_legend() else 0.1
+    top = 0.35 if any(text.get_gid() for text in axes.texts) else 0.1
     width, height = figure.get_size_inches()
     figure.subplots_adjust(left / width, bottom / height, 1 - 0.2 / width, 1 - top / height)
 

@@ -105,7 +105,7 @@ def _largest(
     part: "pd.DataFrame", dimension: str, measures: Sequence[str], analysis: Analysis
 ) -> "pd.DataFrame":
     """Keep the members with the largest totals; the others become one."""
-    sizes = part.groupby(dimension)[measures[0]].agg(lambda values: values.abs().sum())
+    sizes = part[measures[0]].abs().groupby(part[dimension]).sum()
     if len(sizes) <= _MEMBERS:
         return part
     large = set(sizes.nlargest(_MEMBERS).index)

@@ -90,7 +90,7 @@ def _changes(cube: Cube, analysis: Analysis, measure: Measure) -> list[Change]:
             "aggregate": measure.together,
             "unit": measure.unit,
         }
-        whole = find_movers(dated.assign(_all=""), time, measure.column, "_all", **given)
+        whole = find_movers(dated, time, measure.column, None, **given)
         movers = [
             mover
             for dimension, part in cube.parts.items()
@@ -98,8 +98,7 @@ def _changes(cube: Cube, analysis: Analysis, measure: Measure) -> list[Change]:
         ]
         movers.sort(key=lambda one: -abs(one.value("change")))
         if whole:
-            total = whole[0].model_copy(update={"members": ()})
-            changes.append(Change(total=total, movers=movers, period=period))
+            changes.append(Change(total=whole[0], movers=movers, period=period))
     return changes
 
 

@@ -25,7 +25,7 @@ def find_movers(
     frame: pd.DataFrame,
     time: str,
     measure: str,
-    dimension: str,
+    dimension: str | None,
     *,
     before: Window | None = None,
     after: Window | None = None,
@@ -36,9 +36,10 @@ def find_movers(
     """Return the members of a dimension that moved the measure most between two periods.
 
     Without `before` and `after` the last whole period (year … hour, by the span of the data)
-    is held against the one before. Each finding has `after`, `before`, `change`, where they
-    exist `change_percent`, and for sums `contribution_percent`: the member's part in the
-    change of the total, which add up to 100 over all members.
+    is held against the one before; without a dimension the total alone is. Each finding has
+    `after`, `before`, `change`, where they exist `change_percent`, and for sums
+    `contribution_percent`: the member's part in the change of the total, which add up to 100
+    over all members.
     """
     if before is None or after is None:
         periods = last_periods(frame[time])
@@ -65,7 +66,7 @@ def find_movers(
             direction=_direction(float(change[at])),
             values=_values(float(table[at, 0]), float(table[at, 1]), whole, unit),
             unit=unit,
-            members=((dimension, str(members[at])),),
+            members=((dimension, str(members[at])),) if dimension else (),
             method=f"difference of {aggregate}s between two periods",
         )
         for at in order
@@ -149,12 +150,13 @@ def _totals(
     frame: pd.DataFrame,
     time: str,
     measure: str,
-    dimension: str,
+    dimension: str | None,
     window: Window,
     aggregate: Aggregate,
 ) -> pd.Series:
     inside = frame[time].between(*window).to_numpy(dtype=bool, na_value=False)
-    members, values = frame[dimension][inside], frame[measure][inside]
+    values = frame[measure][inside]
+    members = frame[dimension][inside] if dimension else np.zeros(len(values), dtype=int)
     totals: pd.Series = values.groupby(members, observed=True).agg(aggregate)
     return totals.astype(float)
 
