@@ -23,8 +23,11 @@ _FITTING = 0.7  # least correlation of swing and level
 _VARIED = 0.2  # least range of the logarithm of the level, to tell how the swing goes with it
 _BLOCK = 12  # slots of the shortest block: one spike does not lift it
 _BLOCKS = 30  # fewest blocks to judge one of them by the others
-_CALM = 0.002  # chance of any false one among blocks: seasons are never known to the last digit
+_CALM = 0.001  # chance of any false one among blocks: seasons are never known to the last digit
 _CLIP = 4.0
+_PHASED, _SEEN = 100, 2000  # fewest and most values near a phase that tell how loud it is there
+_NEAR = 20  # slots to either side of it, at most
+_BELIEF, _LOUDEST = 0.7, 4.0  # power of what they say, and its largest effect
 _FINE = 0.005  # of the usual range: noise below it is rounding
 _REACH = 3  # slots without an outlier that may lie within one anomaly; or an eighth of a season
 _LEAN = 1.5  # standard deviations to the same side there
@@ -89,12 +92,34 @@ def judge(values: Vector, present: Flags, lengths: list[int]) -> Judged:
     longest = max(lengths, default=1)
     rest = rest - smooth(rest, 3 * longest if longest > 1 else 1)
     least = _FINE * float(np.ptp(np.quantile(values - smooth(values, 1), [0.05, 0.95])))
-    judged = _whitened(rest, present, least)
+    loud = _loudness(rest, present, min(lengths, default=0))
+    judged = _whitened(rest / loud, present, least)
+    judged = judged._replace(deviation=judged.deviation * loud)
     for size in sorted({length // 4 for length in lengths} | {min(lengths, default=16) // 2}):
         if size >= _BLOCK and rest.size >= _BLOCKS * size:
             calm = np.where(judged.outlying, 0.0, rest)
             judged = _merged(judged, _in_blocks(calm, present, size, least), size)
     return judged
+
+
+def _loudness(rest: Vector, present: Flags, length: int) -> Vector:
+    """Return how loud the noise is at each slot's phase of a season, around 1.
+
+    Days are louder than nights. What the steps of a few cycles show of it is taken in part.
+    """
+    rows = rest.size // max(length, 1)
+    reach = max(min(length // 24, _NEAR), _PHASED // (2 * max(rows, 1)))
+    width = 2 * reach + 1
+    steps = np.abs(np.diff(rest, prepend=rest[:1]))
+    whole = float(np.median(steps[present]))
+    if rows < _CYCLES or width > length // 3 or not whole:
+        return np.ones(rest.size)
+    table = np.where(present, steps, whole)[: rows * length].reshape(rows, length)
+    table = table[:: -(-rows * width // _SEEN)]
+    around = np.concatenate((table[:, table.shape[1] - reach :], table, table[:, :reach]), axis=1)
+    windows = np.lib.stride_tricks.sliding_window_view(around, width, axis=1)
+    ratio = np.median(windows, axis=(0, 2)) / whole
+    return np.resize(np.clip(ratio**_BELIEF, 1 / _LOUDEST, _LOUDEST), rest.size)
 
 
 def _in_blocks(rest: Vector, present: Flags, size: int, least: float) -> Judged:

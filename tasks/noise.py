@@ -14,21 +14,21 @@ _CLIP = 3.0  # robust deviations at which values stop to count more
 _BULK = 3.0  # standard deviations: never an outlier below
 _RARE, _FEW = 0.025, 3  # the largest part, and number, of values that may be outliers
 _MANY = 1.0  # times the square root of their number
-_ALONE = 0.05  # values so large that the noise has in one series, at most, for an outlier
+_ALONE = 0.007  # part of the outliers that may be noise, at each size and beyond
 _TRUST = 1.2  # power of the likelihood: in between an average over the laws and the best one
 _LAWS = (  # Student's t and the generalised normal law by shape, with how likely each is at first
-    ("t", 2.0, 0.0004),
-    ("t", 2.5, 0.001),
-    ("t", 3.0, 0.002),
-    ("t", 4.0, 0.004),
-    ("t", 5.0, 0.008),
-    ("t", 7.0, 0.016),
+    ("t", 2.0, 0.0002),
+    ("t", 2.5, 0.0005),
+    ("t", 3.0, 0.001),
+    ("t", 4.0, 0.002),
+    ("t", 5.0, 0.004),
+    ("t", 7.0, 0.008),
     ("t", 10.0, 0.15),
     ("t", 20.0, 0.3),
     ("normal", 2.0, 1.0),
     ("normal", 1.5, 0.3),
-    ("normal", 1.0, 0.02),
-    ("normal", 0.7, 0.004),
+    ("normal", 1.0, 0.01),
+    ("normal", 0.7, 0.002),
 )
 
 
@@ -104,7 +104,8 @@ def tail(z: Vector, level: float) -> Tail:
     The noise is an average over Student's t and generalised normal laws, weighed by how well
     they fit the bulk. Outwards from it, values join the bulk until those that are left are
     more than it lets expect, with a chance below `level`: outliers must not make their own
-    excuse, and heavy tails must not look like outliers.
+    excuse, and heavy tails must not look like outliers. Of those the larger ones stand apart,
+    among which the noise is expected to have hardly any part (a local false discovery rate).
     """
     from scipy import stats
 
@@ -120,7 +121,8 @@ def tail(z: Vector, level: float) -> Tail:
         return Tail(np.inf, weights[-1])
     law = Tail(np.inf, weights[apart[0]])
     alone = size[first + apart[0] :]
-    alone = alone[n * law.chance(alone) < _ALONE]
+    expected = n * law.chance(alone) / np.arange(alone.size, 0, -1)
+    alone = alone[np.maximum.accumulate(expected[::-1])[::-1] < _ALONE]
     return law._replace(limit=float(alone[0])) if alone.size else law
 
 

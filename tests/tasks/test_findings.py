@@ -102,6 +102,24 @@ def test_a_value_that_is_usual_at_another_hour_is_an_anomaly() -> None:
     assert [found.start for found in find_anomalies(series)] == [HOURS[24 * 20 + 18]]
 
 
+def test_a_spike_of_the_quiet_night_is_an_anomaly_though_days_are_louder() -> None:
+    rng = np.random.default_rng(3)
+    hours = pd.date_range("2026-01-01", periods=24 * 60, freq="h")
+    loud = np.where((hours.hour >= 7) & (hours.hour < 22), 1.0, 0.15)
+    values = 20 + 3 * np.sin(2 * np.pi * hours.hour / 24) + loud * rng.normal(size=hours.size)
+    series = pd.Series(values, hours)
+    series.iloc[24 * 30 + 3] += 2.5
+
+    assert positions(series, find_anomalies(series)) == {24 * 30 + 3}
+
+
+def test_noughts_and_ones_have_no_level_that_shifts_and_raise_nothing() -> None:
+    rng = np.random.default_rng(5)
+    ones = np.concatenate([rng.random(300) < 0.05, rng.random(300) < 0.45]).astype(float)
+
+    assert find_shifts(pd.Series(ones, pd.date_range("2000-01-01", periods=600, freq="D"))) == []
+
+
 def test_what_comes_every_night_is_no_anomaly_though_it_comes_early_or_late() -> None:
     quarters = pd.date_range("2026-01-01", periods=30 * 96, freq="15min")
     rng = np.random.default_rng(5)
