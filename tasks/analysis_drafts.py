@@ -97,9 +97,9 @@ def draft(file: Path) -> str:
         raise SourceUnavailable(
             f"{file.suffix or file.name} is no data we read.", f"Known: {known}."
         )
-    data = _as_extracted(file, kind)
     with connected() as connection:
-        table, seen = carefully(lambda careful: _seen(data, file, kind, connection, careful))
+        data = _Data(file, kind, _as_extracted(file, kind), connection)
+        table, seen = carefully(data.seen)
     return _written(file, kind, table, seen)
 
 
@@ -111,35 +111,43 @@ class _Seen(NamedTuple):
     members: int
 
 
-def _seen(
-    data: Extracted, file: Path, kind: str, connection: "DuckDBPyConnection", careful: bool
-) -> tuple[Relation, dict[str, _Seen]]:
-    table = _table(data, file, kind, connection, careful)
-    counts = ", ".join(
-        f"count({table.typed(one.name)}), count(*) FILTER ({table.unreadable(one.name)}), "
-        f"approx_count_distinct({quoted(one.name) if one.kind == 'text' else 'NULL'})"
-        for one in table.columns
-    )
-    rows, *found = connection.execute(f"SELECT count(*), {counts} FROM ({table.sql})").fetchall()[0]
-    shares = [number / max(rows, 1) for number in found]
-    return table, {
-        one.name: _Seen(shares[3 * at], shares[3 * at + 1], found[3 * at + 2])
-        for at, one in enumerate(table.columns)
-    }
+class _Data(NamedTuple):
+    """Data that are looked at."""
 
+    file: Path
+    kind: str
+    extracted: Extracted
+    connection: "DuckDBPyConnection"
 
-def _table(
-    data: Extracted, file: Path, kind: str, connection: "DuckDBPyConnection", careful: bool
-) -> Relation:
-    """Return the data as a relation; without dates, a column whose name says so may be the time."""
-    table = relation(data, _probe(file, kind), connection, careful=careful)
-    if any(one.kind == "moment" for one in table.columns):
+    def seen(self, careful: bool) -> tuple[Relation, dict[str, _Seen]]:
+        """Return them as a relation, and what each of its columns holds."""
+        table = self._table(careful)
+        counts = ", ".join(
+            f"count({table.typed(one.name)}), count(*) FILTER ({table.unreadable(one.name)}), "
+            f"approx_count_distinct({quoted(one.name) if one.kind == 'text' else 'NULL'})"
+            for one in table.columns
+        )
+        query = f"SELECT count(*), {counts} FROM ({table.sql})"
+        rows, *found = self.connection.execute(query).fetchall()[0]
+        counted = zip(found[::3], found[1::3], found[2::3], strict=True)
+        of = max(rows, 1)
+        seen = [_Seen(filled / of, odd / of, members) for filled, odd, members in counted]
+        return table, dict(zip([one.name for one in table.columns], seen, strict=True))
+
+    def _table(self, careful: bool) -> Relation:
+        """Take a column for the time whose name says so, where none holds dates."""
+        table = self._read("", careful)
+        if any(one.kind == "moment" for one in table.columns):
+            return table
+        for column in table.columns:
+            if _TIMES.search(column.name):
+                with suppress(DataInvalid):
+                    return self._read(column.name, careful)
         return table
-    for column in table.columns:
-        if _TIMES.search(column.name):
-            with suppress(DataInvalid):
-                return relation(data, _probe(file, kind, column.name), connection, careful=careful)
-    return table
+
+    def _read(self, time: str, careful: bool) -> Relation:
+        probe = _probe(self.file, self.kind, time)
+        return relation(self.extracted, probe, self.connection, careful=careful)
 
 
 def _written(file: Path, kind: str, table: Relation, seen: dict[str, _Seen]) -> str:

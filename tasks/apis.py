@@ -15,7 +15,7 @@ import httpx
 
 from tasks.extraction import Snapshot, at, records_at, write_records, write_rows
 from tasks.keychain import secret
-from thirdshift.analyses import Auth, HtmlSource, HttpSource, Paging
+from thirdshift.data_sources import Auth, HtmlSource, HttpSource, Paging
 from thirdshift.errors import SourceUnavailable, ThirdShiftError
 from thirdshift.settings import settings
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tasks.extraction import write_rows
 from tasks.keychain import secret
-from thirdshift.analyses import SqlSource
+from thirdshift.data_sources import SqlSource
 from thirdshift.errors import SourceUnavailable
 
 _BATCH = 10_000  # rows

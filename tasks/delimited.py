@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tasks.decoding import decode
 from tasks.notation import Column, decimal_mark, judge
-from thirdshift.analyses import Dialect
+from thirdshift.data_sources import Dialect
 from thirdshift.errors import SourceUnavailable
 
 _SAMPLE = 262_144  # bytes from the head, and as many from the middle and the end

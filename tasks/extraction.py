@@ -8,10 +8,9 @@ from typing import Any
 
 from tasks.analyses import fetched, resolved
 from tasks.store import ensure_room
-from thirdshift.analyses import (
-    Analysis,
+from thirdshift.analyses import Analysis, Extracted
+from thirdshift.data_sources import (
     Dialect,
-    Extracted,
     FileSource,
     FolderSource,
     HtmlSource,

@@ -8,7 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thirdshift.analyses import KaggleSource
+from thirdshift.data_sources import KaggleSource
 from thirdshift.errors import SourceUnavailable
 
 if TYPE_CHECKING:
