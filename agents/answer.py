@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pydantic import BaseModel, Field
 
 from tasks.chosen import version_of
+from tasks.fusion import FOREIGN
 from tasks.language import is_japanese, sentences, terms
-from tasks.memory import FOREIGN, cosines, recall, similarities
+from tasks.memory import cosines, recall, similarities
 from tasks.models import ModelRuntime, runtime, structured
 from tasks.turns import keep_turn
 from thirdshift.errors import ThirdShiftError

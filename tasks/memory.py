@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.embedding import embedder
+from tasks.fusion import joined, score, strangers_last
 from tasks.language import is_japanese
 from tasks.splitting import split
 from tasks.store import Row, quoted, store
@@ -25,11 +26,6 @@ Vector = NDArray[np.float32]
 
 _ACTIVE = "status IN ('active', 'flagged')"  # what awaits review is not hidden behind one's back
 _REACH = 40  # candidates from each side of the hybrid
-_WORDS = 0.25  # share of the words' score beside the cosine, within one language
-_HALF = 12.0  # the BM25 score that counts half
-_MOST = 0.6  # what the words can count at most: cosines of good matches lie there too
-FOREIGN = 0.95  # of the score of a text in the other language: no word can speak for it
-_DERIVED = 0.97  # a derived text never outranks its source
 
 _pool = ThreadPoolExecutor(2, thread_name_prefix="recall")
 
@@ -54,11 +50,11 @@ def recall(query: str, k: int = 5, *, vector: Vector | None = None) -> list[Hit]
     reach = max(_REACH, 4 * k)
     near = _pool.submit(store().nearest, vector, reach, _ACTIVE)
     worded = store().matching(query, reach, _ACTIVE)
-    rows = _joined(vector, near.result(), worded).values()
-    scored = [(_score(row, is_japanese(query)), row) for row in rows]
+    rows = joined(vector, near.result(), worded).values()
+    scored = [(score(row, is_japanese(query)), row) for row in rows]
     ranked = sorted(scored, key=lambda pair: -pair[0])
     settled = with_corrections(ranked, vector)[:k]
-    return [_hit(row, score) for score, row in _strangers_last(settled)]
+    return [_hit(row, one) for one, row in strangers_last(settled)]
 
 
 def similarities(query: str, texts: Sequence[str]) -> list[float]:
@@ -196,50 +192,6 @@ def _reembedded(table: Any, schema: pa.Schema, size: int) -> Iterator[pa.RecordB
         for row, vector in zip(rows, vectors, strict=True):
             row |= {"vector": vector, "embedding_model": embedder().name}
         yield pa.RecordBatch.from_pylist(rows, schema=schema)
-
-
-def _joined(vector: Vector, near: pa.Table, worded: pa.Table) -> dict[str, Row]:
-    """Return candidates by id, each with its `cosine` and its `words` (BM25, 0 if unmatched)."""
-    rows = {}
-    for row in near.to_pylist():
-        rows[row["id"]] = row | {"cosine": 1 - row["_distance"], "words": 0.0}
-    if worded.num_rows:
-        vectors = np.stack(worded["vector"].to_numpy(zero_copy_only=False))
-        cosines = vectors @ vector
-        for row, cosine in zip(worded.drop(["vector"]).to_pylist(), cosines, strict=True):
-            rows[row["id"]] = row | {"cosine": float(cosine), "words": row["_score"]}
-    return rows
-
-
-def _score(row: Row, japanese: bool) -> float:
-    """Return the fused score of a candidate, in 0..1.
-
-    Words can only meet within one language; a text in the other one is judged by its cosine,
-    or an English text that mentions a name would beat the Japanese one that answers.
-    """
-    score = row["cosine"]
-    if is_japanese(row["text"]) == japanese:
-        words = _MOST * row["words"] / (row["words"] + _HALF)
-        score = (1 - _WORDS) * score + _WORDS * words
-    else:
-        score *= FOREIGN
-    share = _DERIVED if row["provenance"] == "derived" else 1.0
-    return _weighed(min(max(score * share, 0.0), 1.0), row["weight"])
-
-
-def _weighed(score: float, weight: float) -> float:
-    """Return a score in 0..1 under a weight in 0..2: it grows with both and stays in 0..1."""
-    if weight <= 1:
-        return float(score * weight)
-    return float(score + (weight - 1) * score * (1 - score))
-
-
-def _strangers_last(ranked: list[tuple[float, Row]]) -> list[tuple[float, Row]]:
-    """Put what strangers wrote after the owner's own, never with a higher score."""
-    own = [pair for pair in ranked if pair[1]["provenance"] != "untrusted_web"]
-    least = min((score for score, _ in own), default=1.0)
-    theirs = [pair for pair in ranked if pair[1]["provenance"] == "untrusted_web"]
-    return own + [(min(score, least), row) for score, row in theirs]
 
 
 def _hit(row: Row, score: float) -> Hit:

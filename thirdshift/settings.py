@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from thirdshift import sections
 from thirdshift.errors import SettingsInvalid
+from thirdshift.places import Places
 from thirdshift.sections import Section
 
 # What no one means to keep in memory, and what must not be there: keys and passwords.
@@ -89,7 +90,7 @@ class Ingest(Section):
         return [path.expanduser() for path in value]
 
 
-class Settings(BaseSettings):
+class Settings(Places, BaseSettings):
     """Everything a person may set. Environment: THIRDSHIFT_MODELS__SENTINEL=… and so on."""
 
     model_config = SettingsConfigDict(
@@ -140,41 +141,6 @@ class Settings(BaseSettings):
         return init_settings, env_settings, file
 
     @property
-    def file(self) -> Path:
-        """The settings file."""
-        return self.home / "settings.toml"
-
-    @property
-    def store_path(self) -> Path:
-        """The LanceDB folder."""
-        return self.home / "store"
-
-    @property
-    def sources_file(self) -> Path:
-        """The owner's list of what is watched."""
-        return self.home / "sources.yaml"
-
-    @property
-    def drafts_path(self) -> Path:
-        """Drafts that wait for the owner, a file each."""
-        return self.home / "drafts"
-
-    @property
-    def published_path(self) -> Path:
-        """Approved drafts, and the feeds of them."""
-        return self.home / "published"
-
-    @property
-    def prefect_path(self) -> Path:
-        """Prefect's database, profiles and results."""
-        return self.home / "prefect"
-
-    @property
-    def models_path(self) -> Path:
-        """GGUF files we published or downloaded."""
-        return self.home / "models"
-
-    @property
     def gguf_path(self) -> Path | None:
         """The GGUF file that models.gguf names, if any."""
         return Path(self.models.gguf).expanduser() if self.models.gguf else None
@@ -184,51 +150,6 @@ class Settings(BaseSettings):
         """The folder that learning.base_weights names, if it is one."""
         folder = Path(self.learning.base_weights).expanduser()
         return folder if self.learning.base_weights and folder.is_dir() else None
-
-    @property
-    def reports_path(self) -> Path:
-        """Shift reports, a folder a day."""
-        return self.home / "reports"
-
-    @property
-    def analyses_path(self) -> Path:
-        """The owner's analyses, a YAML file each, and below them the data that were fetched."""
-        return self.home / "analyses"
-
-    @property
-    def logs_path(self) -> Path:
-        """What the processes print."""
-        return self.home / "logs"
-
-    @property
-    def run_path(self) -> Path:
-        """Locks, process ids and the supervisor's configuration."""
-        return self.home / "run"
-
-    @property
-    def web_path(self) -> Path:
-        """Pages that were fetched, and when each host may be asked again."""
-        return self.home / "web"
-
-    @property
-    def adapters_path(self) -> Path:
-        """Adapters, a folder each, and which of them is current."""
-        return self.home / "adapters"
-
-    @property
-    def checkpoints_path(self) -> Path:
-        """Where runs that yielded left off."""
-        return self.home / "checkpoints"
-
-    @property
-    def training_path(self) -> Path:
-        """The owner's changes to the recipes of training."""
-        return self.home / "training"
-
-    @property
-    def evaluations_path(self) -> Path:
-        """What the gate measured and decided, a folder a candidate."""
-        return self.home / "evaluations"
 
     @property
     def zone(self) -> ZoneInfo:
