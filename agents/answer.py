@@ -16,7 +16,8 @@ from tasks.chosen import version_of
 from tasks.fusion import FOREIGN
 from tasks.language import is_japanese, sentences, terms
 from tasks.memory import cosines, recall, similarities
-from tasks.models import ModelRuntime, runtime, structured
+from tasks.models import runtime, structured
+from tasks.protocol import ModelRuntime
 from tasks.turns import keep_turn
 from thirdshift.errors import ThirdShiftError
 from thirdshift.records import Answer, Hit

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
+from tasks.figures import day, figure
 from tasks.insights import Insights
-from tasks.models import ModelRuntime, runtime, structured
-from tasks.sentences import day, figure, named, sentence
+from tasks.models import runtime, structured
+from tasks.protocol import ModelRuntime
+from tasks.sentences import named, sentence
 from tasks.statements import faults
 from thirdshift.analyses import Analysis, Answered, Narrative, Told
 from thirdshift.errors import ThirdShiftError

@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field
 from tasks.claims import checked
 from tasks.language import sentences
 from tasks.memory import similarities
-from tasks.models import ModelRuntime, structured
+from tasks.models import structured
+from tasks.protocol import ModelRuntime
 from thirdshift.content import Claim, Draft, DraftKind, Part, Passage, Topic
 from thirdshift.errors import ThirdShiftError
 from thirdshift.records import content_hash

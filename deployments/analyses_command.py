@@ -11,7 +11,7 @@ from thirdshift.errors import ThirdShiftError
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:
-    from tasks.examination import Quarantined
+    from tasks.quarantine import Quarantined
 
 app = typer.Typer(no_args_is_help=True, help="What is analysed at night: a YAML file each.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -44,8 +44,9 @@ def list_them(as_json: Json = False) -> None:
 def check(name: str) -> None:
     """Fetch the data of an analysis and check them, without a report; exit 1 where they fail."""
     from tasks.analyses import find
-    from tasks.examination import Quarantined, examine
+    from tasks.examination import examine
     from tasks.extraction import extract
+    from tasks.quarantine import Quarantined
 
     said = find(name)
     try:

@@ -69,7 +69,7 @@ def forget(identity: str) -> None:
 
     A file that is still in a folder you read in comes back when it changes.
     """
-    from tasks.memory import forget as delete
+    from tasks.indexing import forget as delete
 
     if not (gone := delete([identity])):
         raise NotFound(f"Memory has no chunk or document {identity!r}.", _IDS)
@@ -78,7 +78,7 @@ def forget(identity: str) -> None:
 
 def reindex() -> None:
     """Make all vectors anew with the embedding model of the settings."""
-    from tasks.memory import reindex as embed_again
+    from tasks.indexing import reindex as embed_again
 
     with waiting("Embedding"):
         total = embed_again()

@@ -4,7 +4,7 @@ import asyncio
 
 from prefect import flow, get_run_logger, task
 
-from tasks import page_cache, upkeep
+from tasks import base_weights, page_cache, reading, turns, upkeep
 from tasks.outcomes import accountable
 from tasks.store import store
 from thirdshift.outcome import Outcome
@@ -14,12 +14,18 @@ purge = task(name="purge what was deleted long ago")(upkeep.purge)
 compact = task(name="compact and index")(upkeep.compact)
 
 
+def sweep() -> int:
+    """Remove copies that can be made again and that nothing has used for long; return bytes."""
+    return reading.sweep() + base_weights.sweep()
+
+
 @flow(flow_run_name="maintain the store")
 @accountable
 async def maintain_store() -> Outcome:
     """Purge what was deleted long ago, compact, bring the indexes up to date."""
     await asyncio.to_thread(page_cache.prune)
-    swept = await asyncio.to_thread(upkeep.sweep)
+    swept = await asyncio.to_thread(sweep)
+    await asyncio.to_thread(turns.purge_turns)
     get_run_logger().info("%d bytes of copies swept that nothing had used for long.", swept)
     if not store().count("chunks"):
         return Outcome(status="nothing_to_do", reason="Memory is empty.")

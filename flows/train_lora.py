@@ -2,8 +2,8 @@
 
 from prefect import flow
 
-from agents.lesson import learn
 from tasks.outcomes import accountable
+from tasks.pipeline import learn
 from thirdshift.outcome import Outcome
 
 

@@ -19,11 +19,12 @@ from pydantic import Field
 from tasks.base_weights import base_weights
 from tasks.canary import compare
 from tasks.chosen import Choice, choice, choose
+from tasks.disk import sync
 from tasks.lora import CONFIG, WEIGHTS, read
 from tasks.merging import merge
 from tasks.models import runtime
 from tasks.store import store
-from tasks.weights import content, sync
+from tasks.weights import content
 from thirdshift.errors import AdapterRefused, NotFound
 from thirdshift.records import Record, now
 from thirdshift.settings import settings

@@ -58,16 +58,6 @@ def read(file: Path) -> Analysis:
         raise AnalysisInvalid(f"{file}: {faults}", f"Mend it in {file}.") from None
 
 
-def resolved(analysis: Analysis, path: Path) -> Path:
-    """Return a path of the analysis, which is relative to its file."""
-    return (analysis.folder / path).resolve()
-
-
-def fetched(analysis: Analysis) -> Path:
-    """Return the folder of what was fetched for an analysis, and of what failed a check."""
-    return settings().analyses_path / "data" / analysis.name
-
-
 def _fault(item: Any) -> str:
     key = ".".join(str(part) for part in item["loc"]) or "the file"
     said = item["msg"].removeprefix("Value error, ")

@@ -5,9 +5,10 @@ from typing import Any
 
 from tasks import charts
 from tasks.cube import Cube
+from tasks.figures import day, figure
 from tasks.insights import Change, Insights
 from tasks.pages import cell, plain
-from tasks.sentences import day, figure, named, sentence
+from tasks.sentences import named, sentence
 from thirdshift.analyses import Analysis, Extracted, Narrative, Told
 from thirdshift.findings import Finding
 from thirdshift.records import Record

@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tasks.extraction import Snapshot, at, records_at, write_records, write_rows
 from tasks.keychain import secret
+from tasks.rows import (
+    at,
+    records_at,
+    write_records,
+    write_rows,
+)
+from tasks.snapshots import Snapshot
 from thirdshift.data_sources import Auth, HtmlSource, HttpSource, Paging
 from thirdshift.errors import SourceUnavailable, ThirdShiftError
 from thirdshift.settings import settings

@@ -5,11 +5,13 @@ learnt on them is merged into the served file all the same, so it must be the sa
 """
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from tasks import disk
+from tasks.disk import ensure_room
 from tasks.gguf_layout import layout
-from tasks.store import ensure_room
 from tasks.tokens import check as check_tokens
 from tasks.weights import configuration_of, mlx_folder
 from thirdshift.errors import ModelMissing, ModelUnsupported, RuntimeUnavailable
@@ -25,6 +27,15 @@ _SAME = (
 )
 _KEY = "learning.base_weights"
 _WHOLE = ".whole"  # in a folder that was fetched to its end
+
+
+def sweep() -> int:
+    """Remove GGUFs' weights in MLX's form on which nothing was trained for two months.
+
+    What the owner or a hub put beside them stays. Returns their bytes.
+    """
+    converted = (settings().models_path / "mlx").glob("[0-9a-f]" * 16 + "-*")
+    return disk.sweep(converted, timedelta(days=60))
 
 
 def base_weights(gguf: Path) -> Path:

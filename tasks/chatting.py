@@ -24,6 +24,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from thirdshift.errors import AnswerInvalid, ThirdShiftError, ToolsUnsupported
+from thirdshift.settings import settings
 
 CALL = "Call one of these functions, with arguments that serve the last message:\n"
 
@@ -153,3 +154,8 @@ def _as_call(answer: AIMessage) -> AIMessage:
     return answer.model_copy(
         update={"content": "", "tool_calls": [{**called, "type": "tool_call"}]}
     )
+
+
+def longest(max_tokens: int | None) -> int:
+    """Return how many tokens an answer may have."""
+    return max_tokens or settings().models.context // 4

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks import memory
+from tasks import indexing
 from tasks.credit import question_key
 from tasks.embedding import embedder
 from tasks.store import Row, quoted, store
@@ -33,7 +33,7 @@ def planned(feedback: Sequence[Feedback]) -> list[Change]:
     One that the owner made memory forget stays forgotten, until they correct anew.
     """
     held = {row["id"]: row for row in store().rows("corrections").to_pylist()}
-    wanted = {memory.note_id(name(one.question)): one for one in _newest(feedback)}
+    wanted = {indexing.note_id(name(one.question)): one for one in _newest(feedback)}
     gone = [
         _change(identity, row, before=row["text"], after="")
         for identity, row in held.items()
@@ -50,12 +50,12 @@ def planned(feedback: Sequence[Feedback]) -> list[Change]:
 def apply(change: Change) -> None:
     """Make memory hold the correction, or hold it no more; twice is as once."""
     if not change.after:
-        memory.forget([change.chunk_id])
+        indexing.forget([change.chunk_id])
         store().delete("corrections", f"id IN {quoted(change.chunk_id)}")
         return
     text = f"{change.question}\n{change.after}"
     note = Note(text=text, title=change.question, source=name(change.question))
-    memory.remember([note])
+    indexing.remember([note])
     store().update("chunks", f"document_id IN {quoted(change.chunk_id)}", weight=WEIGHT)
     row = {"id": change.chunk_id, "question": change.question, "text": change.after}
     store().upsert("corrections", [row | {"corrects": change.corrects}])

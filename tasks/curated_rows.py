@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tasks.disk import ensure_room
 from tasks.scrubbing import detect
 from tasks.splits import Split
-from tasks.store import ensure_room
 from tasks.suites import unmet
 from thirdshift.errors import DatasetInvalid
 from thirdshift.learning import Dataset, Example, Preference, Rejected

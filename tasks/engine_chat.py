@@ -7,8 +7,8 @@ import openai
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
-from tasks.chatting import Chat
-from tasks.models import longest, tls
+from tasks.chatting import Chat, longest
+from tasks.loopback import tls
 from thirdshift.errors import ContextTooLong, OutOfMemory, RuntimeUnavailable, ThirdShiftError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import httpx
 import psutil
 
 from tasks.gguf_layout import cache_bytes, header
-from tasks.models import tls
+from tasks.loopback import tls
 from thirdshift.errors import ModelMissing, PortTaken, RuntimeUnavailable
 from thirdshift.records import Record
 from thirdshift.settings import settings

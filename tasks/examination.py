@@ -1,43 +1,22 @@
 """Extracted data looked over and counted: what holds, what does not, and the series in them."""
 
-import json
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.aggregation import scan
-from tasks.analyses import fetched
 from tasks.cube import Cube
 from tasks.expectations import check, expected, missing_columns
 from tasks.findings import find_quality
+from tasks.quarantine import Quarantined, quarantine
 from tasks.reading import carefully, relation
 from tasks.relation import Relation, connected
 from tasks.streamed import Streamed
 from thirdshift.analyses import Analysis, Extracted, Failure
-from thirdshift.errors import DataInvalid
 from thirdshift.findings import Finding, Quantity
-from thirdshift.records import now
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
-
-_COPIED = 64_000_000  # bytes of an owner's file that the quarantine copies
-
-
-class Quarantined(DataInvalid):
-    """Data that are not what they should be, put aside."""
-
-    def __init__(self, analysis: Analysis, failures: list[Failure], folder: Path) -> None:
-        self.failures = failures
-        first = failures[0]
-        rows = f" (rows {', '.join(map(str, first.rows[:5]))})" if first.rows else ""
-        others = f" And {len(failures) - 1} more." if len(failures) > 1 else ""
-        super().__init__(
-            f"{analysis.name}: {first.column} {first.expectation}: {first.said}{rows}.{others}",
-            f"The last report stands. The data lie in {folder}.",
-        )
 
 
 def examine(extracted: Extracted, analysis: Analysis) -> tuple[Cube, list[Finding]]:
@@ -49,27 +28,6 @@ def examine(extracted: Extracted, analysis: Analysis) -> tuple[Cube, list[Findin
         return carefully(
             lambda careful: _examined(extracted, analysis, connection, careful=careful)
         )
-
-
-def quarantine(extracted: Extracted, analysis: Analysis, failures: list[Failure]) -> Path:
-    """Put data aside with the reasons; the same data twice are one folder. Return it."""
-    home = fetched(analysis)
-    folder = home / "quarantine" / extracted.fingerprint
-    folder.mkdir(parents=True, exist_ok=True)
-    report = {
-        "analysis": analysis.name,
-        "source": extracted.source,
-        "at": now().isoformat(),
-        "failures": [one.model_dump() for one in failures],
-    }
-    text = json.dumps(report, ensure_ascii=False, indent=2)
-    (folder / "failures.json").write_text(text, encoding="utf-8")
-    for file in extracted.files:
-        if file.parent == home:
-            shutil.move(file, folder / file.name)
-        elif file.stat().st_size <= _COPIED:
-            shutil.copy2(file, folder / file.name)
-    return folder
 
 
 def _examined(

@@ -9,7 +9,6 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.analyses import resolved
 from tasks.relation import Relation
 from tasks.suites import broken
 from thirdshift.analyses import Analysis, Expectation, Failure
@@ -28,7 +27,7 @@ def expected(analysis: Analysis) -> list[Expectation]:
     """
     if analysis.suite is None:
         return analysis.expectations
-    file = resolved(analysis, analysis.suite)
+    file = analysis.resolve(analysis.suite)
     try:
         listed = json.loads(file.read_text(encoding="utf-8"))["expectations"]
         suite = [Expectation(expect=one["type"], arguments=one["kwargs"]) for one in listed]

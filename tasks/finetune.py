@@ -4,15 +4,15 @@ mlx-lm's own trainer runs in a child process, so that its memory is free again w
 whoever needs the cores goes first, and nothing that happens there harms this process.
 """
 
-import hashlib
 import shutil
 import time
 from importlib.metadata import version
 from pathlib import Path
 
-from tasks.models import budget, make_room, runtime
+from tasks.budget import budget, make_room
+from tasks.disk import ensure_room, sha256
+from tasks.models import runtime
 from tasks.recipes import Recipe
-from tasks.store import ensure_room
 from tasks.training_memory import Need, estimate
 from tasks.training_process import OnProgress, TrainingProcess
 from tasks.training_records import Go, Job, Manifest, Plan
@@ -78,9 +78,9 @@ def _existing(job: Job) -> Trained:
 
 
 def _job(base: Path, data: Path, out: Path, start: Path | None, recipe: Recipe) -> Job:
-    hashes = {f"base/{file.name}": _sha256(file) for file in _files(base)}
-    hashes |= {f"data/{file.name}": _sha256(file) for file in _files(data) if _trained_on(file)}
-    hashes |= {f"start/{file.name}": _sha256(file) for file in _files(start) if start}
+    hashes = {f"base/{file.name}": sha256(file) for file in _files(base)}
+    hashes |= {f"data/{file.name}": sha256(file) for file in _files(data) if _trained_on(file)}
+    hashes |= {f"start/{file.name}": sha256(file) for file in _files(start) if start}
     made_with = [f"{name} {version(name)}" for name in _LIBRARIES]
     parts = [f"{name} {digest}" for name, digest in hashes.items()]
     fingerprint = content_hash(recipe.model_dump_json(), *made_with, *parts)
@@ -106,11 +106,6 @@ def _files(folder: Path | None) -> list[Path]:
 
 def _trained_on(file: Path) -> bool:
     return file.name in ("train.jsonl", "valid.jsonl")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _make_room(job: Job, plan: Plan) -> Go:

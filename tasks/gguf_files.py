@@ -4,7 +4,6 @@ A model of ours has a name ("thirdshift-sentinel:v3"); `published.json` in the m
 names to files. A model of a hub is downloaded once, resumably.
 """
 
-import hashlib
 import importlib.util
 import json
 import logging
@@ -16,6 +15,7 @@ from pathlib import Path
 import httpx
 from filelock import FileLock
 
+from tasks.disk import sha256
 from tasks.gguf_layout import header
 from thirdshift.errors import ModelMissing, RuntimeUnavailable, SettingsInvalid
 from thirdshift.settings import settings
@@ -109,12 +109,6 @@ def _registry() -> dict[str, dict[str, str]]:
     file = settings().models_path / "published.json"
     entries: dict[str, dict[str, str]] = json.loads(file.read_text()) if file.exists() else {}
     return entries
-
-
-def sha256(file: Path) -> str:
-    """Return the digest of a file's bytes."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def download(hub: str) -> Path:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks import memory
+from tasks import indexing
 from tasks.documents import read, walk
 from tasks.splitting import split
 from tasks.store import Row, quoted, store
@@ -71,10 +71,10 @@ def _each(
         waiting.append(reading)
         pairs += found
         if sum(len(pieces) for _, pieces in pairs) >= _BATCH:
-            memory.put(pairs)
+            indexing.put(pairs)
             yield from waiting
             waiting, pairs = [], []
-    memory.put(pairs)
+    indexing.put(pairs)
     yield from waiting
     yield from _gone(known, [root for root in roots if _absent(root)])
 
@@ -109,7 +109,7 @@ def _fresh(file: _File, provenance: Provenance) -> tuple[Reading, Pairs]:
     ]
     dropped = set(file.ids) - {document.id for document, _ in pairs}
     if dropped:
-        memory.forget(sorted(dropped))
+        indexing.forget(sorted(dropped))
     result = "changed" if file.known else "added"
     return Reading(path=file.path, result=result, chunks=sum(len(p) for _, p in pairs)), pairs
 

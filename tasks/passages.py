@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from tasks import memory
+from tasks import indexing
 from tasks.store import quoted, store
 from thirdshift.content import Passage
 from thirdshift.records import Note, Record, now
@@ -29,7 +29,7 @@ def keep(articles: Sequence[Article]) -> list[Passage]:
         Note(text=one.text, title=one.title, source=one.url, provenance="untrusted_web")
         for one in articles
     ]
-    order = {document: at for at, document in enumerate(memory.remember(notes))}
+    order = {document: at for at, document in enumerate(indexing.remember(notes))}
     if not order:
         return []
     where = f"document_id IN {quoted(*order)} AND status = 'active'"

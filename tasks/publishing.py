@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from tasks.pages import place, plain
+from tasks.disk import place
+from tasks.pages import plain
 from thirdshift.content import Draft
 from thirdshift.records import now
 from thirdshift.settings import settings

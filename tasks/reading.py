@@ -3,9 +3,11 @@
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from tasks import disk
 from tasks.delimited import Layout, is_utf8, layout, transcode
 from tasks.notation import Column, dated, judge, literal, quoted, timed
 from tasks.relation import Relation
@@ -24,6 +26,15 @@ _NUMBERS = (
 _MOMENTS = ("DATE", "TIMESTAMP")
 _JUDGED = 5000  # values of a column that are looked at
 _T = TypeVar("_T")
+
+
+def sweep() -> int:
+    """Remove copies in UTF-8 that no analysis has read for a week; return their bytes."""
+    return disk.sweep(_copies().glob("*.csv"), timedelta(days=7))
+
+
+def _copies() -> Path:
+    return settings().run_path / "utf-8"
 
 
 def carefully(work: Callable[[bool], _T]) -> _T:
@@ -136,7 +147,7 @@ def _readable(file: Path, how: Layout, careful: bool) -> Path:
     """Return the file, or a copy of it in UTF-8, in which bytes that mean nothing are marked."""
     if how.utf8 and not (careful and not is_utf8(file)):
         return file
-    folder = settings().run_path / "utf-8"
+    folder = _copies()
     folder.mkdir(parents=True, exist_ok=True)
     known = file.stat()
     into = folder / f"{content_hash(str(file), f'{known.st_mtime_ns} {known.st_size}')}.csv"

@@ -7,8 +7,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tasks import charts, verdict
+from tasks.disk import place
 from tasks.energy import spent
-from tasks.pages import cell, data_uri, link, page, place, plain
+from tasks.pages import (
+    cell,
+    data_uri,
+    link,
+    page,
+    plain,
+)
 from tasks.store import store
 from thirdshift.outcome import Ran
 from thirdshift.records import Record

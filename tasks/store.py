@@ -5,7 +5,6 @@ same inter-process lock, writes in batches, and leaves compaction to `maintain_s
 """
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +16,10 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
+from tasks.disk import ensure_room
 from tasks.embedding import embedder
 from tasks.tables import MODEL_KEY, TABLES, chunks_schema
-from thirdshift.errors import DiskFull, EmbeddingMismatch, StoreBusy
+from thirdshift.errors import EmbeddingMismatch, StoreBusy
 from thirdshift.settings import settings
 
 Row = dict[str, Any]
@@ -178,17 +178,6 @@ class Store:
         if rows > settings().store.index_above and not indexed:
             config = IvfFlat(distance_type="cosine", num_partitions=int(rows**0.5))
             table.create_index("vector", config=config)
-
-
-def ensure_room(path: Path, need: int = 0) -> None:
-    """Raise DiskFull where less than settings.min_free_gb would be left after `need` bytes."""
-    free = shutil.disk_usage(path).free / 1e9
-    if free - need / 1e9 < settings().min_free_gb:
-        wanted = f"{need / 1e9:.1f} GB are needed and " if need else ""
-        raise DiskFull(
-            f"{free:.1f} GB are free at {path}, {wanted}{settings().min_free_gb:.1f} GB kept free.",
-            "Free some disk, or lower min_free_gb.",
-        )
 
 
 def quoted(*values: str) -> str:

@@ -4,7 +4,6 @@ This module loads MLX: call `mlx_runtime.prepare` first.
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
+from tasks.disk import sync
 from tasks.training_records import History, Manifest
 
 ADAPTER = "adapters.safetensors"
@@ -35,9 +35,9 @@ class State:
         tensors = _flat("adapter", model.trainable_parameters()) | _flat("opt", optimizer.state)
         part = self.folder / "part.safetensors"
         mx.save_safetensors(str(part), tensors, {"history": history.model_dump_json()})
-        _settle(part)
+        sync(part)
         part.replace(self._file)
-        _settle(self.folder)
+        sync(self.folder)
 
     def load(self, model: Any, optimizer: Any) -> History:
         """Bring model and optimizer to where they were, and return the history so far."""
@@ -66,9 +66,9 @@ def write_adapter(out: Path, model: Any, config: dict[str, Any], manifest: Manif
     (part / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
     (part / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
     for file in (*part.iterdir(), part):
-        _settle(file)
+        sync(file)
     part.replace(out)
-    _settle(out.parent)
+    sync(out.parent)
 
 
 def _flat(name: str, tree: Any) -> dict[str, mx.array]:
@@ -79,12 +79,3 @@ def _nested(name: str, tensors: dict[str, mx.array]) -> Any:
     prefix = f"{name}."
     mine = [(k.removeprefix(prefix), v) for k, v in tensors.items() if k.startswith(prefix)]
     return tree_unflatten(mine)
-
-
-def _settle(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks import charts
-from tasks.pages import cell, data_uri, page, place, plain
+from tasks.disk import place
+from tasks.pages import (
+    cell,
+    data_uri,
+    page,
+    plain,
+)
 from thirdshift.judgement import Answered, Criterion, Verdict
 
 PAGE = "verdict.html"

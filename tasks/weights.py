@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from tasks import gguf_files, mlx_runtime, vocabulary
+from tasks import disk, mlx_runtime, vocabulary
 from tasks.architectures import (
     ROPE_FACTORS,
     Architecture,
@@ -24,9 +24,9 @@ from tasks.architectures import (
     llama3_scaling,
     unpermute,
 )
+from tasks.disk import ensure_room, sync
 from tasks.gguf_layout import Layout, Tensor, layout
 from tasks.quantised import GROUP, dequantised, is_exact, packed
-from tasks.store import ensure_room
 from tasks.tokens import check as check_tokens
 from thirdshift.errors import ModelUnsupported
 from thirdshift.settings import settings
@@ -71,7 +71,7 @@ def content(gguf: Path) -> str:
 
 @cache
 def _digest(gguf: Path, _size: int, _modified: int) -> str:
-    return gguf_files.sha256(gguf)
+    return disk.sha256(gguf)
 
 
 def convert(gguf: Path, folder: Path, form: Form) -> None:
@@ -100,15 +100,6 @@ def _estimate(source: Layout, form: Form) -> int:
     return sum(prod(one.shape) for one in source.tensors.values()) * (
         2 if form == "bfloat16" else 4
     )
-
-
-def sync(file: Path) -> None:
-    """Wait until a file, or a folder's list of files, is on the disk."""
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def configuration_of(source: Layout) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from thirdshift.data_sources import Dialect, Source
 from thirdshift.records import Record
+from thirdshift.settings import settings
 
 Frequency = Literal["auto", "hour", "day", "week", "month", "quarter", "year"]
 ROWS = "(rows)"  # what a count is of, and the column of its series
@@ -126,6 +127,15 @@ class Analysis(Record):
     def numbers(self) -> list[str]:
         """The columns whose numbers are followed."""
         return [one.column for one in self.measures if one.column != ROWS]
+
+    @property
+    def data_folder(self) -> Path:
+        """The folder of what was fetched for it, and of what failed a check."""
+        return settings().analyses_path / "data" / self.name
+
+    def resolve(self, path: Path) -> Path:
+        """Return a path of the analysis, which is relative to its file."""
+        return (self.folder / path).resolve()
 
     @property
     def unexplored(self) -> list[str]:

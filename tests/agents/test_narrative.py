@@ -12,8 +12,9 @@ import pytest
 
 from agents import narrative
 from agents.narrative import Draft, Sentence, narrate
+from tasks.figures import day
 from tasks.insights import Change, Insights
-from tasks.sentences import day, sentence
+from tasks.sentences import sentence
 from tasks.statements import faults, numbers
 from thirdshift.analyses import Analysis
 from thirdshift.errors import RuntimeUnavailable

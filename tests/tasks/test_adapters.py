@@ -21,7 +21,8 @@ from tasks import adapters, canary, merging
 from tasks.adapters import add, promote, publish, reject, rollback, version, versions
 from tasks.chosen import choice
 from tasks.lora import WEIGHTS
-from tasks.models import ModelRuntime, runtime
+from tasks.models import runtime
+from tasks.protocol import ModelRuntime
 from tasks.weights import mlx_folder
 from tests.tasks import tiny
 from thirdshift.errors import AdapterRefused, ModelMissing, ModelUnsupported, NotFound

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from tasks import digest, report
-from tasks.memory import recall, remember
+from tasks.indexing import remember
+from tasks.memory import recall
 from tasks.report import MemoryFigures, Shift
 from tasks.store import store
 from thirdshift.outcome import Outcome, OutcomeStatus, Ran

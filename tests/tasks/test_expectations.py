@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tasks.examination import Quarantined, examine
+from tasks.examination import examine
 from tasks.extraction import extract
+from tasks.quarantine import Quarantined
 from thirdshift.analyses import Analysis
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,6 @@ from keyring.backend import KeyringBackend
 from openpyxl import Workbook
 from pyarrow.csv import write_csv
 
-from tasks.analyses import fetched
 from tasks.cube import Cube
 from tasks.examination import examine
 from tasks.extraction import extract
@@ -380,7 +379,7 @@ def test_old_snapshots_go_and_the_newest_stays_even_where_the_clock_went_back(
 ) -> None:
     override(ANALYST__KEEP_SNAPSHOTS="3")
     said = analysis({"kind": "json", "path": str(tmp_path / "a.json")})
-    folder = fetched(said)
+    folder = said.data_folder
     folder.mkdir(parents=True)
     for name in ("20010101T000000-a.csv", "29990101T000000-b.csv", "29990102T000000-c.csv"):
         (folder / name).write_text("old")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks import memory, stories
+from tasks import indexing, stories
 from tasks.matching import found_keyword, judge
 from thirdshift.content import Entry, Source, Watchlist
 from thirdshift.records import Note
@@ -67,8 +67,8 @@ def test_an_interest_takes_a_story_by_meaning() -> None:
 
 
 def test_the_owners_own_papers_are_an_interest_and_what_came_from_the_web_is_none() -> None:
-    memory.remember([Note(text=HARVEST, title="Harvest")])
-    memory.remember([Note(text="A new tram line opens in Lyon.", provenance="untrusted_web")])
+    indexing.remember([Note(text=HARVEST, title="Harvest")])
+    indexing.remember([Note(text="A new tram line opens in Lyon.", provenance="untrusted_web")])
 
     near, far = judge(
         [entry("Less parchment", RETOLD), entry("Trams", "A new tram line opens in Lyon.")],

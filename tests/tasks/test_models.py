@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field
 
 from tasks.embedded import EmbeddedRuntime
 from tasks.gguf_files import built_in
-from tasks.models import ModelRuntime, runtime, structured
+from tasks.models import runtime, structured
+from tasks.protocol import ModelRuntime
 from tests.tasks import tiny
 from thirdshift.errors import (
     AnswerInvalid,

@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow.csv import write_csv
 
-from tasks import upkeep
+from tasks import reading
 from tasks.cube import Cube
-from tasks.examination import Quarantined, examine
+from tasks.examination import examine
 from tasks.extraction import extract
+from tasks.quarantine import Quarantined
 from thirdshift.analyses import Analysis, Time
 from thirdshift.errors import DataInvalid
 from thirdshift.settings import settings
@@ -157,7 +158,7 @@ def test_a_copy_in_utf_8_is_kept_while_it_is_used(file: Path) -> None:
 
     examine(extract(again), again)  # of the same file
 
-    assert upkeep.sweep() > 0
+    assert reading.sweep() > 0
     (kept,) = folder.iterdir()
     assert "2026-01-01,2" in kept.read_text()
 

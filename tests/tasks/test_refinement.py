@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks import memory
+from tasks import indexing, memory
 from tasks.credit import credit
 from tasks.examples import delete, give_feedback, taught
 from tasks.intake import ingest
@@ -52,7 +52,7 @@ def papers() -> None:
     """Remember the papers the questions are about, and older versions of two of them."""
     named = {topic["paper"] for topic in GIVEN["topics"]} | {row[1] for row in GIVEN["unrelated"]}
     ingest([Path("datasets/samples") / name for name in sorted(named)])
-    memory.remember([Note(text=one["text"], source=one["source"]) for one in GIVEN["older"]])
+    indexing.remember([Note(text=one["text"], source=one["source"]) for one in GIVEN["older"]])
 
 
 def _reciprocal(asked: Sequence[tuple[str, str]]) -> float:
@@ -86,7 +86,7 @@ def test_thirty_rounds_help_other_questions_and_harm_no_unrelated_one(papers: No
 
 
 def test_refining_twice_changes_nothing_more_and_undoing_restores_all() -> None:
-    memory.remember([OLD, "The shop opens at eight.", "Invoices are paid within thirty days."])
+    indexing.remember([OLD, "The shop opens at eight.", "Invoices are paid within thirty days."])
     before = _state()
     _judge(QUESTION, "bad")
     _judge("What is due in September?", "correct", "The burner is due in October.")
@@ -108,7 +108,7 @@ def test_refining_twice_changes_nothing_more_and_undoing_restores_all() -> None:
 
 
 def test_a_correction_answers_its_question_alone_and_comes_first_for_a_paraphrase() -> None:
-    memory.remember([OLD, "The shop opens at eight.", "Invoices are paid within thirty days."])
+    indexing.remember([OLD, "The shop opens at eight.", "Invoices are paid within thirty days."])
     _judge(QUESTION, "correct", "It was moved to 21 October.")
     refine(TODAY)
 
@@ -120,7 +120,7 @@ def test_a_correction_answers_its_question_alone_and_comes_first_for_a_paraphras
 
 
 def test_a_later_correction_takes_the_place_of_the_earlier_one() -> None:
-    memory.remember([OLD])
+    indexing.remember([OLD])
     _judge(QUESTION, "correct", "On 21 October.")
     refine(TODAY)
     _judge("When is the next service of the roaster, please?", "correct", "On 2 November.")
@@ -132,7 +132,7 @@ def test_a_later_correction_takes_the_place_of_the_earlier_one() -> None:
 
 
 def test_a_correction_that_repeats_a_recalled_passage_is_not_stored_anew() -> None:
-    memory.remember([OLD])
+    indexing.remember([OLD])
     _judge(QUESTION, "correct", OLD)
     refine(TODAY)
 
@@ -140,13 +140,13 @@ def test_a_correction_that_repeats_a_recalled_passage_is_not_stored_anew() -> No
 
 
 def test_a_forgotten_correction_stays_forgotten_and_a_deleted_verdict_takes_it_along() -> None:
-    memory.remember([OLD])
+    indexing.remember([OLD])
     _judge(QUESTION, "correct", "On 21 October.")
     refine(TODAY)
     corrected = f"starts_with(uri, '{PREFIX}')"
     (row,) = store().rows("chunks", corrected, ["document_id"]).to_pylist()
 
-    memory.forget([row["document_id"]])
+    indexing.forget([row["document_id"]])
     refine(TODAY)
     assert store().count("chunks", corrected) == 0
 
@@ -162,7 +162,7 @@ def test_a_forgotten_correction_stays_forgotten_and_a_deleted_verdict_takes_it_a
 
 
 def test_a_consistently_bad_passage_is_flagged_and_still_recalled() -> None:
-    (document,) = memory.remember([OLD])
+    (document,) = indexing.remember([OLD])
     for number in range(8):
         _judge(f"Roaster question {number}?", "bad")
     made = refine(TODAY)
@@ -171,19 +171,19 @@ def test_a_consistently_bad_passage_is_flagged_and_still_recalled() -> None:
     (row,) = flagged()
     assert row["text"] == OLD
     assert _texts(QUESTION) == [OLD]
-    assert memory.forget([document]) == 1
+    assert indexing.forget([document]) == 1
 
 
 def test_weights_outlast_a_new_reading_of_the_document() -> None:
     roaster = "## Roaster\n\n" + f"{OLD} " * 8
-    memory.remember(
+    indexing.remember(
         [Note(text=f"{roaster}\n\n## Shop\n\n{'It opens at eight. ' * 30}", source="log")]
     )
     _judge(QUESTION, "bad")
     refine(TODAY)
     judged = {chunk: state for chunk, state in _state().items() if state[0] < 1}
 
-    memory.remember(
+    indexing.remember(
         [Note(text=f"{roaster}\n\n## Shop\n\n{'It opens at nine. ' * 30}", source="log")]
     )
 
@@ -192,7 +192,7 @@ def test_weights_outlast_a_new_reading_of_the_document() -> None:
 
 
 def test_what_changed_is_told_with_ranks_before_and_after() -> None:
-    memory.remember([OLD, "The roaster runs on gas.", "The shop opens at eight."])
+    indexing.remember([OLD, "The roaster runs on gas.", "The shop opens at eight."])
     _judge(QUESTION, "correct", "On 21 October.")
     before = rankings(considered())
     made = refine(TODAY)
@@ -205,7 +205,7 @@ def test_what_changed_is_told_with_ranks_before_and_after() -> None:
 
 
 def test_a_derived_text_gains_no_weight() -> None:
-    memory.remember([Note(text=OLD, source="report", provenance="derived")])
+    indexing.remember([Note(text=OLD, source="report", provenance="derived")])
     for number in range(5):
         _judge(f"Roaster question {number}?", "good")
     refine(TODAY)

@@ -9,7 +9,7 @@ import gguf
 import numpy as np
 import pytest
 
-from tasks import architectures, mlx_runtime, upkeep, weights
+from tasks import architectures, base_weights, mlx_runtime, weights
 from tasks.gguf_files import built_in
 from tasks.gguf_layout import layout
 from tasks.quantised import dequantised
@@ -181,11 +181,11 @@ def test_weights_that_nothing_trains_on_are_swept_and_a_hubs_are_not(
     for one in (folder, hub):
         os.utime(one, (0, 0))
     assert mlx_folder(tmp_path / "llama.gguf", "float32") == folder  # used again
-    assert upkeep.sweep() == 0
+    assert base_weights.sweep() == 0
 
     os.utime(folder, (0, 0))
 
-    assert upkeep.sweep() > 0
+    assert base_weights.sweep() > 0
     assert hub.exists()
     assert not folder.exists()
 

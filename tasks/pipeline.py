@@ -1,52 +1,18 @@
 """A lesson from its data to its verdict, each step a task in Prefect, told as it goes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, ParamSpec, TypeVar, cast
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact
-from prefect.states import Completed
 
 from tasks import lessons, training_report, verdict
 from tasks.evaluate import Method
-from tasks.preemption import PutOff
+from tasks.steps import step
 from tasks.training_process import OnProgress
 from tasks.training_records import Progress
 from thirdshift.errors import TooLittleData
 from thirdshift.judgement import Verdict
 from thirdshift.outcome import Outcome
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def step(name: str, work: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """Return a task in Prefect that works in a thread.
-
-    To yield, or to have too little to learn from, is no failure of a step: its state says so,
-    and what the work raised is raised for the flow.
-    """
-
-    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        raised: list[BaseException] = []
-
-        @task(name=name)
-        def told() -> Any:
-            try:
-                return work(*args, **kwargs)
-            except (PutOff, TooLittleData) as reason:
-                raised.append(reason)
-                known = reason.name if isinstance(reason, PutOff) else "NothingToDo"
-                return Completed(name=known, message=str(reason))
-
-        found = await asyncio.to_thread(told)
-        if raised:
-            raise raised[0]
-        return cast("T", found)
-
-    return run
-
 
 prepare = step("curate", lessons.prepare)
 train = step("train", lessons.train)
