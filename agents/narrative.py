@@ -12,7 +12,12 @@ from tasks.models import runtime, structured
 from tasks.protocol import ModelRuntime
 from tasks.sentences import named, sentence
 from tasks.statements import faults
-from thirdshift.analyses import Analysis, Answered, Narrative, Told
+from thirdshift.analysis import (
+    Analysis,
+    Answered,
+    Narrative,
+    Told,
+)
 from thirdshift.errors import ThirdShiftError
 from thirdshift.findings import Finding
 from thirdshift.settings import settings

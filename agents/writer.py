@@ -16,8 +16,15 @@ from tasks.language import sentences
 from tasks.memory import similarities
 from tasks.models import structured
 from tasks.protocol import ModelRuntime
-from thirdshift.content import Claim, Draft, DraftKind, Part, Passage, Topic
 from thirdshift.errors import ThirdShiftError
+from thirdshift.newsroom import (
+    Claim,
+    Draft,
+    DraftKind,
+    Part,
+    Passage,
+    Topic,
+)
 from thirdshift.records import content_hash
 from thirdshift.settings import settings
 

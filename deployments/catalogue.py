@@ -18,7 +18,7 @@ from thirdshift.settings import settings
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
-    from thirdshift.analyses import Analysis
+    from thirdshift.analysis import Analysis
 
 FILE = Path(__file__).with_name("deployments.yaml")
 TAG = "third-shift"  # on every deployment of ours; what carries it and is not listed, we remove

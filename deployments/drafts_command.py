@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 
 from deployments.console import grid, out, print_json, waiting, write_or_print
-from thirdshift.content import DraftStatus, Review
 from thirdshift.errors import NotFound, ThirdShiftError
+from thirdshift.newsroom import DraftStatus, Review
 
 app = typer.Typer(no_args_is_help=True, help="Drafts that wait for you: approve, edit, reject.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]

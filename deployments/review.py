@@ -9,8 +9,8 @@ from uuid import UUID
 
 from deployments.environment import apply
 from tasks import drafts
-from thirdshift.content import Draft, Review
 from thirdshift.errors import PrefectUnavailable, ThirdShiftError
+from thirdshift.newsroom import Draft, Review
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:

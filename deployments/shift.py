@@ -13,6 +13,7 @@ from deployments.chain import PUT_OFF, follow
 from deployments.environment import apply
 from thirdshift.errors import PrefectUnavailable, ThirdShiftError
 from thirdshift.outcome import Ran
+from thirdshift.paths import DATASETS
 from thirdshift.records import now
 from thirdshift.settings import settings
 
@@ -141,7 +142,7 @@ def _read_from(paths: Sequence[Path]) -> list[str]:
 
 def samples() -> Path:
     """Return the folder of sample documents in the checkout."""
-    folder = Path(__file__).parent.parent / "datasets" / "samples"
+    folder = DATASETS / "samples"
     if not folder.is_dir():
         raise ThirdShiftError(
             "There are no samples here.", "Name your folders: `thirdshift shift PATH …`."

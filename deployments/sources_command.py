@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from deployments.console import grid, out, print_json, waiting, write_or_print
-from thirdshift.content import SourceKind
+from thirdshift.newsroom import SourceKind
 from thirdshift.records import now
 
 app = typer.Typer(no_args_is_help=True, help="The feeds and pages that are watched for you.")

@@ -12,7 +12,7 @@ from tasks.examination import examine
 from tasks.extraction import extract
 from tasks.indexing import remember
 from tasks.outcomes import accountable
-from thirdshift.analyses import Analysis
+from thirdshift.analysis import Analysis
 from thirdshift.outcome import Outcome
 from thirdshift.records import Note, now
 

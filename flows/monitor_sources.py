@@ -13,7 +13,7 @@ from tasks import monitoring, stories
 from tasks.outcomes import accountable
 from tasks.signals import tell
 from tasks.sources import watchlist
-from thirdshift.content import Story
+from thirdshift.newsroom import Story
 from thirdshift.outcome import Outcome
 
 check_sources = task(name="check the sources")(monitoring.check_all)

@@ -14,14 +14,14 @@ from tasks.notices import notify
 from tasks.outcomes import accountable
 from tasks.reviewing import reviewed
 from tasks.signals import call_run
-from thirdshift.content import Draft, DraftKind
 from thirdshift.errors import NotFound, SecretMissing
+from thirdshift.newsroom import Draft, DraftKind
 from thirdshift.outcome import Outcome
 from thirdshift.records import content_hash
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:
-    from thirdshift.content import Review
+    from thirdshift.newsroom import Review
 
 tell_owner = task(name="tell the owner")(notify)
 

@@ -13,7 +13,7 @@ from tasks import cells
 from tasks.cube import LONG, Cube, shaped
 from tasks.notation import quoted
 from tasks.relation import Relation
-from thirdshift.analyses import Analysis, Frequency
+from thirdshift.analysis import Analysis, Frequency
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,11 +6,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from thirdshift.analyses import Analysis
+from thirdshift.analysis import Analysis
 from thirdshift.errors import AnalysisInvalid, NotFound
+from thirdshift.paths import DATASETS
 from thirdshift.settings import settings
 
-SHIPPED = Path(__file__).parents[1] / "datasets" / "analyses"
+SHIPPED = DATASETS / "analyses"
 
 
 def analyses() -> list[Analysis]:

@@ -10,7 +10,7 @@ from tasks.analyses import read
 from tasks.notation import Column, quoted
 from tasks.reading import carefully, relation
 from tasks.relation import Relation, connected
-from thirdshift.analyses import Analysis, Extracted
+from thirdshift.analysis import Analysis, Extracted
 from thirdshift.errors import AnalysisInvalid, DataInvalid, SourceUnavailable
 from thirdshift.records import now
 from thirdshift.settings import settings

@@ -9,7 +9,7 @@ from tasks.disk import place
 from tasks.pages import data_uri, page
 from tasks.sentences import named, sentence
 from tasks.store import quoted, store
-from thirdshift.analyses import Analysis
+from thirdshift.analysis import Analysis
 from thirdshift.records import content_hash
 from thirdshift.settings import settings
 

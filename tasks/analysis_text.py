@@ -9,7 +9,12 @@ from tasks.figures import day, figure
 from tasks.insights import Change, Insights
 from tasks.pages import cell, plain
 from tasks.sentences import named, sentence
-from thirdshift.analyses import Analysis, Extracted, Narrative, Told
+from thirdshift.analysis import (
+    Analysis,
+    Extracted,
+    Narrative,
+    Told,
+)
 from thirdshift.findings import Finding
 from thirdshift.records import Record
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tasks.keychain import secret
 from tasks.rows import (
     at,
     records_at,
@@ -23,6 +22,7 @@ from tasks.rows import (
 from tasks.snapshots import Snapshot
 from thirdshift.data_sources import Auth, HtmlSource, HttpSource, Paging
 from thirdshift.errors import SourceUnavailable, ThirdShiftError
+from thirdshift.keychain import secret
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:

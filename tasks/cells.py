@@ -9,7 +9,12 @@ from collections.abc import Sequence
 
 from tasks.notation import quoted
 from tasks.relation import Relation, kept
-from thirdshift.analyses import ROWS, Analysis, Frequency, Measure
+from thirdshift.analysis import (
+    ROWS,
+    Analysis,
+    Frequency,
+    Measure,
+)
 
 
 def moment(table: Relation, analysis: Analysis) -> str:

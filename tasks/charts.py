@@ -7,7 +7,7 @@ from datetime import timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unicodedata import east_asian_width
 
-from thirdshift.judgement import Interval
+from thirdshift.evaluation import Interval
 from thirdshift.outcome import Ran
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tasks.language import is_japanese, sentences
 from tasks.wording import HARMLESS, Number, hedges, negations, numbers, opposed, stems
-from thirdshift.content import Claim, Passage
+from thirdshift.newsroom import Claim, Passage
 
 WINDOW = 3  # neighbouring sentences
 _MEANS = 0.45  # cosine of a claim and its window

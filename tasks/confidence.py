@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from thirdshift.judgement import Interval
+from thirdshift.evaluation import Interval
 from thirdshift.settings import settings
 
 _RESAMPLES = 5000

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tasks.confidence import interval
-from thirdshift.judgement import Criterion, Interval, Unit
+from thirdshift.evaluation import Criterion, Interval, Unit
 from thirdshift.settings import settings
 
 _FEW = 5  # items, that differ too little among each other to show how sure they are

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from thirdshift.analyses import ROWS, Analysis, Frequency
+from thirdshift.analysis import ROWS, Analysis, Frequency
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,11 +14,11 @@ from tasks.splits import Split
 from tasks.suites import unmet
 from thirdshift.errors import DatasetInvalid
 from thirdshift.learning import Dataset, Example, Preference, Rejected
+from thirdshift.paths import DATASETS
 from thirdshift.records import content_hash
 from thirdshift.settings import settings
 
-_DATA = Path(__file__).parents[1] / "datasets"
-REPLAY = _DATA / "training" / "replay.jsonl"
+REPLAY = DATASETS / "training" / "replay.jsonl"
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 _NAMED = 5  # faults that an error names
 
@@ -62,7 +62,7 @@ def check(kind: str, rows: Sequence[CuratedRow], max_tokens: int) -> None:
     import pandas as pd
 
     frame = pd.DataFrame([_looked_at(one, max_tokens) for one in rows])
-    failures = unmet(frame, _DATA / "expectations" / f"{kind}.json")
+    failures = unmet(frame, DATASETS / "expectations" / f"{kind}.json")
     if failures:
         told = [
             f"{one.column or 'rows'}: {one.said} (rows {', '.join(_ids(one.rows, rows)) or '-'})"

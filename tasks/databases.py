@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.keychain import secret
 from tasks.rows import write_rows
 from thirdshift.data_sources import SqlSource
 from thirdshift.errors import SourceUnavailable
+from thirdshift.keychain import secret
 
 _BATCH = 10_000  # rows
 

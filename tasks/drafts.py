@@ -14,8 +14,8 @@ import yaml
 from tasks import examples, publishing
 from tasks.disk import place
 from tasks.store import quoted, store
-from thirdshift.content import Draft, DraftStatus, Review
 from thirdshift.errors import NotFound, ThirdShiftError
+from thirdshift.newsroom import Draft, DraftStatus, Review
 from thirdshift.records import now
 from thirdshift.settings import settings
 

@@ -17,7 +17,7 @@ from tasks.likelihood import weigh
 from tasks.likelihood_child import Row, Weighed
 from tasks.regression import RegressionSet, leaning, regression_set
 from thirdshift.errors import TooLittleData
-from thirdshift.judgement import Answered, Criterion, Verdict
+from thirdshift.evaluation import Answered, Criterion, Verdict
 from thirdshift.records import Record
 from thirdshift.settings import settings
 

@@ -10,7 +10,7 @@ from tasks.quarantine import Quarantined, quarantine
 from tasks.reading import carefully, relation
 from tasks.relation import Relation, connected
 from tasks.streamed import Streamed
-from thirdshift.analyses import Analysis, Extracted, Failure
+from thirdshift.analysis import Analysis, Extracted, Failure
 from thirdshift.findings import Finding, Quantity
 from thirdshift.settings import settings
 

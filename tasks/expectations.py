@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.relation import Relation
 from tasks.suites import broken
-from thirdshift.analyses import Analysis, Expectation, Failure
+from thirdshift.analysis import Analysis, Expectation, Failure
 from thirdshift.errors import AnalysisInvalid
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tasks.disk import ensure_room
 from tasks.snapshots import Snapshot, address, fingerprint, keep_snapshot, last_snapshot
-from thirdshift.analyses import Analysis, Extracted
+from thirdshift.analysis import Analysis, Extracted
 from thirdshift.data_sources import (
     Dialect,
     FileSource,

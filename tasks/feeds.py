@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from thirdshift.content import Entry, Source
 from thirdshift.errors import FeedBroken
+from thirdshift.newsroom import Entry, Source
 
 MOST = 200  # entries of one feed; the rest is old
 _TITLE, _SUMMARY = 300, 4000  # characters

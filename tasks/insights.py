@@ -15,7 +15,7 @@ from tasks.findings import (
     find_trend,
 )
 from tasks.movers import Window, last_periods
-from thirdshift.analyses import Analysis, Measure
+from thirdshift.analysis import Analysis, Measure
 from thirdshift.findings import Finding
 from thirdshift.records import Record
 

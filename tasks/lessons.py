@@ -22,7 +22,7 @@ from tasks.models import runtime
 from tasks.recipes import Recipe, recipe
 from tasks.training_data import rows
 from tasks.training_process import OnProgress
-from thirdshift.judgement import Verdict
+from thirdshift.evaluation import Verdict
 from thirdshift.learning import Dataset
 from thirdshift.records import content_hash
 from thirdshift.settings import settings

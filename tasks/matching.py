@@ -16,7 +16,12 @@ from tasks import stories
 from tasks.embedding import embedder
 from tasks.store import store
 from tasks.stories import Known, text_of
-from thirdshift.content import Entry, Source, Story, Watchlist
+from thirdshift.newsroom import (
+    Entry,
+    Source,
+    Story,
+    Watchlist,
+)
 from thirdshift.records import now
 from thirdshift.settings import settings
 

@@ -17,8 +17,14 @@ from tasks.matching import judge
 from tasks.posts import posts
 from tasks.sources import feed_url
 from tasks.store import Row, quoted, store
-from thirdshift.content import Entry, Source, SourceState, Story, Watchlist
 from thirdshift.errors import FeedBroken, PageUnavailable, ThirdShiftError
+from thirdshift.newsroom import (
+    Entry,
+    Source,
+    SourceState,
+    Story,
+    Watchlist,
+)
 from thirdshift.records import Record, now
 from thirdshift.settings import settings
 

@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from tasks.keychain import secret
+from thirdshift.keychain import secret
 from thirdshift.settings import settings
 
 _KEYCHAIN = "keychain:"

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from tasks import indexing
 from tasks.store import quoted, store
-from thirdshift.content import Passage
+from thirdshift.newsroom import Passage
 from thirdshift.records import Note, Record, now
 from thirdshift.settings import settings
 

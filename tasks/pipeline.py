@@ -11,7 +11,7 @@ from tasks.steps import step
 from tasks.training_process import OnProgress
 from tasks.training_records import Progress
 from thirdshift.errors import TooLittleData
-from thirdshift.judgement import Verdict
+from thirdshift.evaluation import Verdict
 from thirdshift.outcome import Outcome
 
 prepare = step("curate", lessons.prepare)

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from tasks import web
 from tasks.feeds import plain
-from tasks.keychain import secret
-from thirdshift.content import Entry, Source
 from thirdshift.errors import FeedBroken, PageUnavailable
+from thirdshift.keychain import secret
+from thirdshift.newsroom import Entry, Source
 from thirdshift.settings import settings
 
 _REMEDY = "Set a token with `keyring set thirdshift x`; X's developer page makes one."

@@ -9,7 +9,7 @@ import yaml
 
 from tasks.disk import place
 from tasks.pages import plain
-from thirdshift.content import Draft
+from thirdshift.newsroom import Draft
 from thirdshift.records import now
 from thirdshift.settings import settings
 

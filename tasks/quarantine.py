@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from thirdshift.analyses import Analysis, Extracted, Failure
+from thirdshift.analysis import Analysis, Extracted, Failure
 from thirdshift.errors import DataInvalid
 from thirdshift.records import now
 

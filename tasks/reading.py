@@ -11,7 +11,7 @@ from tasks import disk
 from tasks.delimited import Layout, is_utf8, layout, transcode
 from tasks.notation import Column, dated, judge, literal, quoted, timed
 from tasks.relation import Relation
-from thirdshift.analyses import Analysis, Extracted, Time
+from thirdshift.analysis import Analysis, Extracted, Time
 from thirdshift.errors import DataInvalid
 from thirdshift.records import content_hash
 from thirdshift.settings import settings

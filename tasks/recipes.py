@@ -7,11 +7,12 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from thirdshift.errors import SettingsInvalid
+from thirdshift.paths import DATASETS
 from thirdshift.records import Record
 from thirdshift.settings import settings
 
 Method = Literal["lora", "dpo"]
-SHIPPED = Path(__file__).parent.parent / "datasets" / "training"
+SHIPPED = DATASETS / "training"
 
 
 class Recipe(Record):

@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 import yaml
 
+from thirdshift.paths import DATASETS
 from thirdshift.records import Record
 
-FILE = Path(__file__).parent.parent / "datasets" / "evaluation" / "regression.yaml"
+FILE = DATASETS / "evaluation" / "regression.yaml"
 
 Skill = Literal["facts", "arithmetic", "instructions", "formatting", "nonsense", "language"]
 Language = Literal["en", "ja"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tasks.notation import EMPTY, Column, literal, quoted
-from thirdshift.analyses import Filter
+from thirdshift.analysis import Filter
 from thirdshift.errors import DataInvalid
 from thirdshift.settings import settings
 

@@ -10,8 +10,8 @@ from tasks.language import terms
 from tasks.page_metadata import metadata
 from tasks.passages import Article
 from tasks.stories import canonical, text_of
-from thirdshift.content import Story, Visit
 from thirdshift.errors import AddressRefused, RobotsDisallowed, ThirdShiftError
+from thirdshift.newsroom import Story, Visit
 from thirdshift.settings import settings
 
 _LIMITS = Limits(seconds=30, wire_bytes=5_000_000, body_bytes=10_000_000, redirects=5)

@@ -6,7 +6,7 @@ from prefect.input import RunInput
 
 from tasks import drafts
 from tasks.outcomes import waiting
-from thirdshift.content import Draft, Review
+from thirdshift.newsroom import Draft, Review
 
 KEY = "review"
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tasks.figures import day, figure
-from thirdshift.analyses import Analysis
+from thirdshift.analysis import Analysis
 from thirdshift.findings import Finding
 
 _ROSE = {"en": {"up": "rose", "down": "fell"}, "ja": {"up": "増え", "down": "減り"}}

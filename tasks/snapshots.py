@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from thirdshift.analyses import Analysis
+from thirdshift.analysis import Analysis
 from thirdshift.data_sources import FileSource, FolderSource, KaggleSource, SqlSource
 from thirdshift.records import Record, content_hash, now
 from thirdshift.settings import settings

@@ -9,8 +9,9 @@ from xml.sax.saxutils import quoteattr
 
 from pydantic import ValidationError
 
-from thirdshift.content import Source, SourceKind, Watchlist
 from thirdshift.errors import NotFound, SettingsInvalid
+from thirdshift.newsroom import Source, SourceKind, Watchlist
+from thirdshift.paths import DATASETS
 from thirdshift.settings import settings
 
 _EMPTY = "keywords: []\ninterests: []\nsources: []\n"
@@ -218,6 +219,6 @@ def _yaml() -> Any:
 
 def _head() -> str:
     """Return the explaining comment of the sample list, where the checkout has it."""
-    sample = Path(__file__).parent.parent / "datasets" / "sources.yaml"
+    sample = DATASETS / "sources.yaml"
     lines = sample.read_text(encoding="utf-8").splitlines() if sample.exists() else []
     return "".join(f"{line}\n" for line in lines if line.startswith("#"))

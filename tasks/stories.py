@@ -13,8 +13,8 @@ from rapidfuzz import fuzz
 
 from tasks.embedding import embedder
 from tasks.store import Row, quoted, store
-from thirdshift.content import Entry, Story
 from thirdshift.errors import NotFound
+from thirdshift.newsroom import Entry, Story
 from thirdshift.records import now
 
 _TRACKERS = re.compile(r"utm_\w+|fbclid|gclid|mc_[ce]id|ref|ref_src|cmpid|igshid|spm|yclid")

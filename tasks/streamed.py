@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.expectations import SHOWN, said
 from tasks.relation import Relation
-from thirdshift.analyses import Analysis, Expectation, Failure
+from thirdshift.analysis import Analysis, Expectation, Failure
 from thirdshift.errors import AnalysisInvalid
 
 if TYPE_CHECKING:

@@ -153,7 +153,7 @@ TABLES = {
         [
             ("id", pa.string()),  # the story's
             ("title", pa.string()),
-            ("topic", pa.string()),  # JSON of thirdshift.content.Topic
+            ("topic", pa.string()),  # JSON of thirdshift.newsroom.Topic
             ("researched_at", TIME),
         ]
     ),
@@ -163,7 +163,7 @@ TABLES = {
             ("topic", pa.string()),
             ("status", pa.string()),
             ("title", pa.string()),
-            ("draft", pa.string()),  # JSON of thirdshift.content.Draft
+            ("draft", pa.string()),  # JSON of thirdshift.newsroom.Draft
             ("created_at", TIME),
         ]
     ),
@@ -177,7 +177,7 @@ TABLES = {
             ("rows", pa.int64()),
             ("until", pa.string()),  # the last step of time in the data
             ("findings", pa.string()),  # JSON list of thirdshift.findings.Finding
-            ("narrative", pa.string()),  # JSON of thirdshift.analyses.Narrative
+            ("narrative", pa.string()),  # JSON of thirdshift.analysis.Narrative
             ("report", pa.string()),  # path of the page
             ("at", TIME),
         ]

@@ -5,8 +5,8 @@ from tasks.language import is_japanese
 from tasks.passages import keep as keep_passages
 from tasks.research import explore
 from tasks.store import quoted, store
-from thirdshift.content import Topic
 from thirdshift.errors import NotFound
+from thirdshift.newsroom import Topic
 
 
 def research(story_id: str) -> Topic:

@@ -11,7 +11,7 @@ from tasks.pages import (
     page,
     plain,
 )
-from thirdshift.judgement import Answered, Criterion, Verdict
+from thirdshift.evaluation import Answered, Criterion, Verdict
 
 PAGE = "verdict.html"
 _SHOWN = 10  # answers before and after; the record holds all

@@ -5,6 +5,7 @@ to be found. Every import counts: lazy ones, and those for type checkers.
 """
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -12,6 +13,212 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 ROOMS = ("thirdshift", "tasks", "agents", "flows", "deployments")  # each imports those before it
 Graph = Mapping[str, set[str]]
+Floors = tuple[set[str], ...]
+
+FLOORS: Floors = (  # of tasks/: a room imports those on lower floors only, never one beside it
+    {"text", "machine", "findings"},
+    {"models", "pages", "tables"},
+    {"web", "documents", "grounding"},
+    {"memory"},
+    {"feedback", "runs"},
+    {"reports"},
+    {"analysis", "newsroom", "learning"},
+)
+HOUSES: dict[str, Floors] = {  # "" are a room's own files
+    "tasks": FLOORS,
+    "tasks.learning": ({"weights", "curation"}, {"training"}, {"evaluation"}, {""}),
+    "tasks.analysis": ({"extraction"}, {""}),
+    "deployments": (
+        {"catalogue", "environment"},
+        {"runner", "bench", "chain", "review"},
+        {"services"},
+        {"status", "shift"},
+        {"cli"},
+    ),
+}
+MAY_FETCH = {"analysis", "newsroom"}  # besides tasks.web itself
+FLAT: set[str] = {
+    "adapters",
+    "addresses",
+    "admission",
+    "aggregation",
+    "analyses",
+    "analysis_drafts",
+    "analysis_report",
+    "analysis_text",
+    "anomalies",
+    "answering",
+    "apis",
+    "architectures",
+    "articles",
+    "base_weights",
+    "boilerplate",
+    "browser",
+    "budget",
+    "canary",
+    "cells",
+    "charts",
+    "chatting",
+    "chosen",
+    "claims",
+    "confidence",
+    "corrections",
+    "correlation",
+    "crawling",
+    "credit",
+    "criteria",
+    "cube",
+    "curate",
+    "curated_rows",
+    "databases",
+    "decoding",
+    "deduplication",
+    "delimited",
+    "digest",
+    "disk",
+    "documents",
+    "drafts",
+    "e5",
+    "embedded",
+    "embedding",
+    "energy",
+    "engine_chat",
+    "engine_server",
+    "evaluate",
+    "examination",
+    "examples",
+    "expectations",
+    "exporting",
+    "extraction",
+    "feeds",
+    "fetched",
+    "figures",
+    "files",
+    "findings",
+    "finetune",
+    "fluency",
+    "fusion",
+    "gate",
+    "gguf_files",
+    "gguf_layout",
+    "hours",
+    "indexing",
+    "insights",
+    "intake",
+    "kaggle_sets",
+    "kinds",
+    "language",
+    "ledger",
+    "lessons",
+    "levels",
+    "lifeline",
+    "likelihood",
+    "likelihood_child",
+    "loopback",
+    "lora",
+    "losses",
+    "mail",
+    "matching",
+    "memory",
+    "merging",
+    "mlx_runtime",
+    "models",
+    "moments",
+    "monitoring",
+    "movers",
+    "noise",
+    "notation",
+    "notices",
+    "occurrences",
+    "ollama_chat",
+    "ollama_errors",
+    "ollama_runtime",
+    "outcomes",
+    "pacing",
+    "packing",
+    "page_about",
+    "page_cache",
+    "page_choice",
+    "page_features",
+    "page_metadata",
+    "page_names",
+    "page_tree",
+    "pages",
+    "passages",
+    "pdf",
+    "pinned",
+    "pipeline",
+    "places",
+    "posts",
+    "preemption",
+    "probes",
+    "protocol",
+    "publishing",
+    "quality",
+    "quantised",
+    "quarantine",
+    "rankings",
+    "reading",
+    "recipes",
+    "recurrence",
+    "refinement",
+    "regression",
+    "relation",
+    "report",
+    "research",
+    "reviewing",
+    "robots",
+    "rows",
+    "runs",
+    "schedule",
+    "scrubbing",
+    "seasonality",
+    "sensors",
+    "sensors_linux",
+    "sensors_macos",
+    "sentences",
+    "shifts",
+    "signals",
+    "significance",
+    "slot",
+    "snapshots",
+    "sources",
+    "splits",
+    "splitting",
+    "statements",
+    "steps",
+    "store",
+    "stories",
+    "streamed",
+    "suites",
+    "superseding",
+    "tables",
+    "threads",
+    "timeseries",
+    "tokens",
+    "topics",
+    "training_child",
+    "training_data",
+    "training_material",
+    "training_memory",
+    "training_model",
+    "training_process",
+    "training_records",
+    "training_report",
+    "training_run",
+    "training_state",
+    "trend",
+    "turns",
+    "unpacking",
+    "upkeep",
+    "verdict",
+    "vocabulary",
+    "web",
+    "webpages",
+    "weights",
+    "word",
+    "wording",
+}  # modules of tasks/ that still stand in no room; may only shrink
 
 
 def modules(root: Path) -> dict[str, Path]:
@@ -49,3 +256,90 @@ def circle(graph: Graph) -> list[str]:
     except CycleError as error:
         return list(error.args[1])
     return []
+
+
+def misplaced(root: Path) -> list[str]:
+    """Return what stands in no room of tasks/, and rooms that stand on no floor."""
+    rooms = {room for floor in FLOORS for room in floor}
+    names = [name for name in modules(root) if name.startswith("tasks.")]
+    flat = [name for name in names if (root / name.replace(".", "/")).with_suffix(".py").exists()]
+    hall = {name for name in flat if name.count(".") == 1} - {f"tasks.{name}" for name in FLAT}
+    unknown = {f"tasks.{name.split('.')[1]}" for name in names if name.count(".") > 1}
+    return sorted(hall | (unknown - {f"tasks.{room}" for room in rooms}))
+
+
+def upward(root: Path) -> list[str]:
+    """Return imports that do not go to a strictly lower floor, and do not stay in their room."""
+    pairs = [(name, other) for name, others in graph(root).items() for other in others]
+    return sorted(f"{name} -> {other}" for name, other in pairs if _climbs(name, other))
+
+
+def _climbs(module: str, other: str) -> bool:
+    """Tell whether an import goes up, or to a neighbour on the same floor."""
+    here, there = module.split("."), other.split(".")
+    if here[0] != there[0]:
+        return ROOMS.index(there[0]) > ROOMS.index(here[0])
+    for house, floors in HOUSES.items():
+        room, target = _room(module, house), _room(other, house)
+        if room != target and not {None} & {room, target}:
+            here_on, there_on = _floor(floors, room), _floor(floors, target)
+            if here_on is not None and there_on is not None and here_on <= there_on:
+                return True
+    return False
+
+
+def _room(module: str, house: str) -> str | None:
+    """Return the room of a house in which a module stands: "" for the house's own files."""
+    if not module.startswith(f"{house}."):
+        return None
+    parts = module.removeprefix(f"{house}.").split(".")
+    own = len(parts) == 1 and "." in house
+    return "" if own and parts[0] not in _names(HOUSES[house]) else parts[0]
+
+
+def _names(floors: Floors) -> set[str]:
+    return {room for floor in floors for room in floor}
+
+
+def _floor(floors: Floors, room: str | None) -> int | None:
+    return next((at for at, floor in enumerate(floors) if room in floor), None)
+
+
+def fetching(root: Path) -> list[str]:
+    """Return modules of tasks/ that reach the web, and may not."""
+    allowed = (*(f"tasks.{room}." for room in MAY_FETCH), "tasks.web.")
+    return [
+        name
+        for name, others in graph(root).items()
+        if name.startswith("tasks.") and not name.startswith(allowed)
+        if any(other.startswith("tasks.web.") for other in others)
+    ]
+
+
+def busy_faces(root: Path) -> list[str]:
+    """Return packages whose `__init__.py` defines something, or is longer than 20 lines."""
+    faces = {name: path for name, path in modules(root).items() if path.name == "__init__.py"}
+    return [name for name, path in faces.items() if not _is_face(path.read_text("utf-8"))]
+
+
+def _is_face(text: str) -> bool:
+    docstring, *steps = ast.parse(text).body
+    listing = all(isinstance(step, ast.ImportFrom) or _is_all(step) for step in steps)
+    return isinstance(docstring, ast.Expr) and listing and len(text.splitlines()) <= 20
+
+
+def _is_all(step: ast.stmt) -> bool:
+    return isinstance(step, ast.Assign) and ast.unparse(step.targets[0]) == "__all__"
+
+
+def stuttering(root: Path) -> list[str]:
+    """Return modules that repeat their folder's name: training/training_run."""
+    pairs = [name.split(".")[-2:] for name in modules(root) if "." in name]
+    return [f"{folder}.{name}" for folder, name in pairs if name.startswith(folder)]
+
+
+def crowded(root: Path) -> list[str]:
+    """Return rooms with more than 14 modules of their own: the next one asks for a room within."""
+    files = [path.parent for path in modules(root).values() if path.name != "__init__.py"]
+    rooms = Counter(folder.relative_to(root).as_posix() for folder in files)
+    return [f"{room}: {count}" for room, count in rooms.items() if count > 14 and "/" in room]

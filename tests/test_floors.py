@@ -1,5 +1,6 @@
 """The floors of the house: imports go down, never round; a breach that is planted is found."""
 
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
@@ -30,3 +31,55 @@ def test_a_planted_circle_is_found_though_it_is_lazy(house: Path) -> None:
     plant(house / "thirdshift" / "errors.py", "from thirdshift.settings import settings")
 
     assert set(floors.circle(floors.graph(house))) >= {"thirdshift.errors", "thirdshift.settings"}
+
+
+RULES = [
+    floors.misplaced,
+    floors.upward,
+    floors.fetching,
+    floors.busy_faces,
+    floors.stuttering,
+    floors.crowded,
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.__name__))
+def test_the_house_keeps_its_rules(rule: Callable[[Path], list[str]]) -> None:
+    assert rule(floors.ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "rule"),
+    [
+        ("tasks/text/decoding.py", "from tasks.memory.store import store", floors.upward),
+        ("tasks/pages/markup.py", "from tasks.tables.cube import Cube", floors.upward),
+        ("tasks/learning/weights/lora.py", "import tasks.learning.training.run", floors.upward),
+        ("tasks/analysis/extraction/rows.py", "import tasks.analysis.archive", floors.upward),
+        ("tasks/runs/gate.py", "from flows import ingest", floors.upward),
+        ("deployments/services/server.py", "import deployments.cli.app", floors.upward),
+        ("tasks/feedback/turns.py", "from tasks.web import fetch", floors.fetching),
+        ("tasks/memory/__init__.py", "return", floors.busy_faces),
+    ],
+)
+def test_a_planted_breach_is_found(
+    house: Path, file: str, line: str, rule: Callable[[Path], list[str]]
+) -> None:
+    plant(house / file, line)
+
+    assert len(rule(house)) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "rule"),
+    [
+        ("tasks/flat.py", floors.misplaced),
+        ("tasks/unplaced/module.py", floors.misplaced),
+        ("tasks/web/web_browser.py", floors.stuttering),
+        *[("tasks/learning/training/fifteenth.py", floors.crowded)],
+    ],
+)
+def test_a_planted_file_is_found(house: Path, file: str, rule: Callable[[Path], list[str]]) -> None:
+    (house / file).parent.mkdir(exist_ok=True)
+    (house / file).write_text("")
+
+    assert len(rule(house)) == 1

@@ -19,7 +19,8 @@ import pypdfium2
 import pytest
 import yaml
 
-DATASETS = Path(__file__).parents[1] / "datasets"
+from thirdshift.paths import DATASETS
+
 SAMPLES = DATASETS / "samples"
 QUESTIONS = yaml.safe_load((DATASETS / "evaluation" / "questions.yaml").read_text("utf-8"))
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")

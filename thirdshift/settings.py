@@ -25,7 +25,7 @@ from pydantic_settings import (
 
 from thirdshift import sections
 from thirdshift.errors import SettingsInvalid
-from thirdshift.places import Places
+from thirdshift.paths import Places
 from thirdshift.sections import Section
 
 # What no one means to keep in memory, and what must not be there: keys and passwords.

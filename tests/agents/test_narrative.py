@@ -16,7 +16,7 @@ from tasks.figures import day
 from tasks.insights import Change, Insights
 from tasks.sentences import sentence
 from tasks.statements import faults, numbers
-from thirdshift.analyses import Analysis
+from thirdshift.analysis import Analysis
 from thirdshift.errors import RuntimeUnavailable
 from thirdshift.findings import Finding, Quantity
 

@@ -11,8 +11,8 @@ from agents.writer import Outline, Section, Sentence, write
 from tasks.claims import unsupported
 from tasks.drafts import unknown_citations
 from tests.tasks.test_claims import DAMP, HARVEST, LIES, STUDY, TRUE
-from thirdshift.content import Draft, Topic
 from thirdshift.errors import RuntimeUnavailable
+from thirdshift.newsroom import Draft, Topic
 
 PASSAGES = [HARVEST, STUDY]
 IDS = [passage.id for passage in PASSAGES]

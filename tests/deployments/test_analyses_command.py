@@ -9,9 +9,10 @@ from deployments.catalogue import catalogue
 from deployments.cli import app
 from tasks.analyses import SHIPPED, read
 from thirdshift.errors import AnalysisInvalid
+from thirdshift.paths import DATASETS
 from thirdshift.settings import settings
 
-SAMPLES = Path(__file__).parents[2] / "datasets" / "samples"
+SAMPLES = DATASETS / "samples"
 SOUND = """title: A
 source: {kind: csv, path: a.csv}
 time: {column: date}
@@ -107,7 +108,7 @@ def test_one_wrong_file_stops_no_other_deployment(home: Path) -> None:
 
 
 def test_the_sample_explains_every_key() -> None:
-    from thirdshift.analyses import Analysis
+    from thirdshift.analysis import Analysis
 
     text = (SHIPPED / "shop-sales.yaml").read_text()
 

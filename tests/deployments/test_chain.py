@@ -14,7 +14,7 @@ from deployments.shift import run_deployment
 from tasks import drafts, passages, publishing, sources
 from tests.conftest import free_port
 from tests.hostile import Web
-from thirdshift.content import Source
+from thirdshift.newsroom import Source
 from thirdshift.records import now
 from thirdshift.settings import settings
 

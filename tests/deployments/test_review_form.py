@@ -12,8 +12,8 @@ from prefect.client.schemas.objects import FlowRun
 from tasks import drafts, examples, passages, publishing
 from tasks.store import store
 from tests.deployments.conftest import Shift, ended, until
-from thirdshift.content import Draft, Topic
 from thirdshift.errors import ThirdShiftError
+from thirdshift.newsroom import Draft, Topic
 from thirdshift.records import now
 from thirdshift.settings import settings
 
@@ -183,7 +183,7 @@ def test_a_draft_waits_though_its_owner_cannot_be_told(secretless: None, waiting
 
 def test_the_first_decision_holds(waiting: Waiting) -> None:
     from deployments.review import decide
-    from thirdshift.content import Review
+    from thirdshift.newsroom import Review
 
     waiting.post(verdict="reject")
     waiting.end()

@@ -29,7 +29,7 @@ from tasks.examples import keep_example  # noqa: E402
 from tasks.models import runtime  # noqa: E402
 from tasks.pages import cell  # noqa: E402
 from thirdshift.errors import TooLittleData  # noqa: E402
-from thirdshift.judgement import Verdict  # noqa: E402
+from thirdshift.evaluation import Verdict  # noqa: E402
 from thirdshift.settings import at_home, settings  # noqa: E402
 
 SAMPLES = yaml.safe_load((ROOT / "tests/samples/teaching.yaml").read_text("utf-8"))

@@ -14,11 +14,12 @@ from flows.analyse_data import analyse_data
 from tasks.analysis_report import last_report
 from tasks.store import store
 from thirdshift.outcome import Outcome
+from thirdshift.paths import DATASETS
 from thirdshift.settings import settings
 
 pytestmark = pytest.mark.slow
 
-SAMPLES = Path(__file__).parents[2] / "datasets" / "samples"
+SAMPLES = DATASETS / "samples"
 SHOP = """
 title: Sales
 source: {{kind: csv, path: {path}}}

@@ -1,7 +1,6 @@
 """The hourly look at the sources, through a real Prefect server: events, artifact, outcome."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +10,12 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from flows.monitor_sources import monitor_sources
 from tasks import sources, stories
 from tests.hostile import Web
-from thirdshift.content import Source
+from thirdshift.newsroom import Source
+from thirdshift.paths import DATASETS
 
 pytestmark = pytest.mark.slow
 
-SAMPLE = Path(__file__).parents[2] / "datasets" / "sources.yaml"
+SAMPLE = DATASETS / "sources.yaml"
 
 
 async def run(**parameters: Any) -> Any:

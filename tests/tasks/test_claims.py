@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tasks.claims import checked, unsupported
-from thirdshift.content import Claim, Passage
+from thirdshift.newsroom import Claim, Passage
 
 HARVEST = Passage(
     id="harvest",

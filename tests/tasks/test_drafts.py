@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from deployments.cli import app
 from tasks import drafts, examples, indexing, memory, passages, publishing
-from thirdshift.content import Draft, Passage, Review
 from thirdshift.errors import NotFound, ThirdShiftError
+from thirdshift.newsroom import Draft, Passage, Review
 from thirdshift.records import Note
 
 PASSAGE = Passage(id="p1", url="https://news.example/a", title="A <b>", text="Beans cost 9 yen.")

@@ -14,7 +14,7 @@ from tasks.likelihood_child import Row, Weighed
 from tasks.regression import regression_set
 from tasks.verdict import markdown, write
 from thirdshift.errors import TooLittleData
-from thirdshift.judgement import Verdict
+from thirdshift.evaluation import Verdict
 from thirdshift.learning import Dataset
 
 WANTED, REJECTED = "Tea is served at four. Stay bright!", "Tea at four, I guess."

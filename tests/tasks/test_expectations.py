@@ -9,7 +9,7 @@ import pytest
 from tasks.examination import examine
 from tasks.extraction import extract
 from tasks.quarantine import Quarantined
-from thirdshift.analyses import Analysis
+from thirdshift.analysis import Analysis
 
 pytestmark = pytest.mark.slow
 

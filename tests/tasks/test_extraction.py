@@ -21,7 +21,7 @@ from pyarrow.csv import write_csv
 from tasks.cube import Cube
 from tasks.examination import examine
 from tasks.extraction import extract
-from thirdshift.analyses import Analysis
+from thirdshift.analysis import Analysis
 from thirdshift.errors import SecretMissing, SourceUnavailable
 from thirdshift.settings import settings
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tasks.feeds import address, entries, plain
-from thirdshift.content import Source
 from thirdshift.errors import FeedBroken
+from thirdshift.newsroom import Source
+from thirdshift.paths import DATASETS
 
-SAMPLES = Path(__file__).parents[2] / "datasets" / "samples"
+SAMPLES = DATASETS / "samples"
 HERE = Source(name="Here", url="https://here.example/feed")
 RSS = b"<rss version='2.0'><channel><title>T</title>%s</channel></rss>"
 

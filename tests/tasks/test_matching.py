@@ -1,17 +1,17 @@
 """A story is taken by words or by meaning, once, within the day's cap; each decision says why."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tasks import indexing, stories
 from tasks.matching import found_keyword, judge
-from thirdshift.content import Entry, Source, Watchlist
+from thirdshift.newsroom import Entry, Source, Watchlist
+from thirdshift.paths import DATASETS
 from thirdshift.records import Note
 
-CALIBRATION = Path(__file__).parents[2] / "datasets" / "calibration" / "texts.yaml"
+CALIBRATION = DATASETS / "calibration" / "texts.yaml"
 
 HARVEST = (
     "Growers in southern Huila expect 18 percent less parchment than last year. Rain in February "

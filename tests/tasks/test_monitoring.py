@@ -12,7 +12,7 @@ from tasks import monitoring, stories
 from tasks.monitoring import Checked, check, check_all, keep, take_in, told
 from tasks.store import store
 from tests.hostile import Web, answer
-from thirdshift.content import Source, Watchlist
+from thirdshift.newsroom import Source, Watchlist
 from thirdshift.records import now
 
 RSS = "<rss version='2.0'><channel><title>T</title>{}</channel></rss>"

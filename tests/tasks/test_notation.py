@@ -14,7 +14,7 @@ from tasks.cube import Cube
 from tasks.examination import examine
 from tasks.extraction import extract
 from tasks.quarantine import Quarantined
-from thirdshift.analyses import Analysis, Time
+from thirdshift.analysis import Analysis, Time
 from thirdshift.errors import DataInvalid
 from thirdshift.settings import settings
 

@@ -11,7 +11,12 @@ import pytest
 from tasks import verdict
 from tasks.pages import page
 from tasks.report import MemoryFigures, Shift, latest, markdown, write
-from thirdshift.judgement import Answered, Criterion, Interval, Verdict
+from thirdshift.evaluation import (
+    Answered,
+    Criterion,
+    Interval,
+    Verdict,
+)
 from thirdshift.outcome import Outcome, OutcomeStatus, Ran
 from thirdshift.settings import settings
 

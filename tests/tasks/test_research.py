@@ -7,7 +7,7 @@ import pytest
 from tasks import sources
 from tasks.research import explore
 from tests.hostile import Web
-from thirdshift.content import Source, Story
+from thirdshift.newsroom import Source, Story
 
 PAGE = (
     "<title>Grinders | Daily</title><nav><a href='/'>Home</a></nav><article><p>{}</p>"

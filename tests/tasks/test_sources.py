@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from tasks.sources import add, feed_url, from_opml, remove, to_opml, watchlist
-from thirdshift.content import Source
 from thirdshift.errors import NotFound, SettingsInvalid
+from thirdshift.newsroom import Source
+from thirdshift.paths import DATASETS
 from thirdshift.settings import settings
 
-SAMPLE = Path(__file__).parents[2] / "datasets" / "sources.yaml"
+SAMPLE = DATASETS / "sources.yaml"
 
 
 def test_the_sample_list_names_files_that_exist() -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+DATASETS = Path(__file__).parents[1] / "datasets"  # samples, suites, recipes: data that ship
+
 
 class Places:
     """Paths of the product; `home` is that of the settings."""
