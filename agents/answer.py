@@ -14,10 +14,10 @@ from pydantic import BaseModel, Field
 
 from tasks.chosen import version_of
 from tasks.fusion import FOREIGN
-from tasks.language import is_japanese, sentences, terms
 from tasks.memory import cosines, recall, similarities
 from tasks.models import runtime, structured
 from tasks.protocol import ModelRuntime
+from tasks.text.language import is_japanese, sentences, terms
 from tasks.turns import keep_turn
 from thirdshift.errors import ThirdShiftError
 from thirdshift.records import Answer, Hit

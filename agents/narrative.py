@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
-from tasks.figures import day, figure
 from tasks.insights import Insights
 from tasks.models import runtime, structured
 from tasks.protocol import ModelRuntime
 from tasks.sentences import named, sentence
 from tasks.statements import faults
+from tasks.text.figures import day, figure
 from thirdshift.analysis import (
     Analysis,
     Answered,

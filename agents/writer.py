@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, Field
 
 from tasks.claims import checked
-from tasks.language import sentences
 from tasks.memory import similarities
 from tasks.models import structured
 from tasks.protocol import ModelRuntime
+from tasks.text.language import sentences
 from thirdshift.errors import ThirdShiftError
 from thirdshift.newsroom import (
     Claim,

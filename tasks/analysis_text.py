@@ -5,10 +5,10 @@ from typing import Any
 
 from tasks import charts
 from tasks.cube import Cube
-from tasks.figures import day, figure
 from tasks.insights import Change, Insights
 from tasks.pages import cell, plain
 from tasks.sentences import named, sentence
+from tasks.text.figures import day, figure
 from thirdshift.analysis import (
     Analysis,
     Extracted,

@@ -11,8 +11,8 @@ from tasks.curated_rows import check, replayed, rows_of, write
 from tasks.deduplication import texts, without_doubles
 from tasks.embedding import embedder
 from tasks.examples import taught
-from tasks.scrubbing import scrub
 from tasks.splits import split, topics
+from tasks.text.scrubbing import scrub
 from thirdshift.errors import TooLittleData
 from thirdshift.learning import Dataset, Example, Preference, Rejected
 from thirdshift.settings import settings

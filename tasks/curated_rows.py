@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.disk import ensure_room
-from tasks.scrubbing import detect
 from tasks.splits import Split
 from tasks.suites import unmet
+from tasks.text.scrubbing import detect
 from thirdshift.errors import DatasetInvalid
 from thirdshift.learning import Dataset, Example, Preference, Rejected
 from thirdshift.paths import DATASETS

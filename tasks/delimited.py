@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tasks.decoding import decode
 from tasks.notation import Column, decimal_mark, judge
+from tasks.text.decoding import decode
 from thirdshift.data_sources import Dialect
 from thirdshift.errors import SourceUnavailable
 
@@ -184,7 +184,7 @@ def _telling(parts: Sequence[bytes]) -> bytes:
 
 
 def _encoding(data: bytes) -> str:
-    """Return the name under which Python reads the bytes as `tasks.decoding` does."""
+    """Return the name under which Python reads the bytes as `tasks.text.decoding` does."""
     from charset_normalizer import from_bytes
 
     text = decode(data)

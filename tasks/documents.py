@@ -10,10 +10,10 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from tasks.decoding import clean, decode
 from tasks.kinds import kind_of, language_of
 from tasks.mail import read_mails
 from tasks.pdf import read_pdf
+from tasks.text.decoding import clean, decode
 from tasks.webpages import read_html
 from tasks.word import read_docx
 from thirdshift.errors import DocumentUnreadable

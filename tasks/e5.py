@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tasks.language import centred
+from tasks.text.language import centred
 from thirdshift.settings import calm_threads
 
 if TYPE_CHECKING:

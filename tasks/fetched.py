@@ -6,7 +6,7 @@ from functools import cached_property
 
 from pydantic import ConfigDict, Field
 
-from tasks.decoding import decode
+from tasks.text.decoding import decode
 from tasks.webpages import declared_charset
 from thirdshift.errors import DocumentUnreadable
 from thirdshift.records import Provenance, Record, now

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.language import is_japanese
 from tasks.store import Row
+from tasks.text.language import is_japanese
 
 _WORDS = 0.25  # share of the words' score beside the cosine, within one language
 _HALF = 12.0  # the BM25 score that counts half

@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.embedding import embedder
-from tasks.splitting import split
 from tasks.store import Row, quoted, store
 from tasks.tables import chunks_schema
+from tasks.text.splitting import split
 from thirdshift.records import Chunk, Document, Extract, Note, Piece, content_hash, now
 
 

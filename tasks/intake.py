@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from tasks import indexing
 from tasks.documents import read, walk
-from tasks.splitting import split
 from tasks.store import Row, quoted, store
+from tasks.text.splitting import split
 from thirdshift.errors import DocumentUnreadable
 from thirdshift.records import Document, Extract, Piece, Provenance, Reading, content_hash, now
 from thirdshift.settings import settings

@@ -3,7 +3,7 @@
 import stat
 from pathlib import Path
 
-from tasks.decoding import decode
+from tasks.text.decoding import decode
 from thirdshift.errors import DocumentUnreadable
 
 SNIFFED = 4096  # bytes

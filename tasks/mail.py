@@ -7,7 +7,7 @@ from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 
-from tasks.decoding import clean, decode
+from tasks.text.decoding import clean, decode
 from tasks.webpages import html_text
 from thirdshift.errors import DocumentUnreadable
 

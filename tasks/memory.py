@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from tasks.embedding import embedder
 from tasks.fusion import joined, score, strangers_last
-from tasks.language import is_japanese
 from tasks.store import Row, quoted, store
 from tasks.superseding import with_corrections
+from tasks.text.language import is_japanese
 from thirdshift.records import Hit
 
 Vector = NDArray[np.float32]

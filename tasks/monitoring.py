@@ -12,11 +12,11 @@ from typing import Literal, NamedTuple
 
 from tasks import articles, feeds, places, robots, stories
 from tasks.fetched import Limits, Page
-from tasks.language import sentences
 from tasks.matching import judge
 from tasks.posts import posts
 from tasks.sources import feed_url
 from tasks.store import Row, quoted, store
+from tasks.text.language import sentences
 from thirdshift.errors import FeedBroken, PageUnavailable, ThirdShiftError
 from thirdshift.newsroom import (
     Entry,

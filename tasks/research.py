@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 from tasks import articles, crawling, places, sources
 from tasks.fetched import Limits, Page
-from tasks.language import terms
 from tasks.page_metadata import metadata
 from tasks.passages import Article
 from tasks.stories import canonical, text_of
+from tasks.text.language import terms
 from thirdshift.errors import AddressRefused, RobotsDisallowed, ThirdShiftError
 from thirdshift.newsroom import Story, Visit
 from thirdshift.settings import settings

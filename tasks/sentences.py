@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tasks.figures import day, figure
+from tasks.text.figures import day, figure
 from thirdshift.analysis import Analysis
 from thirdshift.findings import Finding
 

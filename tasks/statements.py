@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from tasks.figures import day
+from tasks.text.figures import day
 from thirdshift.findings import Finding, Quantity
 
 _LONGEST = 320  # characters

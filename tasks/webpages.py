@@ -4,8 +4,8 @@ import logging
 import re
 from typing import Any
 
-from tasks.decoding import decode
 from tasks.page_tree import BLOCKS
+from tasks.text.decoding import decode
 
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 _MAIN = (

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from tasks.language import is_japanese, terms
+from tasks.text.language import is_japanese, terms
 
 Number = tuple[str, str, str]  # the number, the unit or word it counts, "up", "down" or ""
 

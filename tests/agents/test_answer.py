@@ -15,10 +15,10 @@ from tasks import digest, indexing, report
 from tasks.chosen import Choice, choose
 from tasks.documents import read
 from tasks.intake import ingest
-from tasks.language import is_japanese
 from tasks.models import runtime
 from tasks.protocol import ModelRuntime
 from tasks.report import MemoryFigures, Shift
+from tasks.text.language import is_japanese
 from tasks.turns import turn
 from thirdshift.outcome import Outcome, Ran
 from thirdshift.records import Answer

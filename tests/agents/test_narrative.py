@@ -12,10 +12,10 @@ import pytest
 
 from agents import narrative
 from agents.narrative import Draft, Sentence, narrate
-from tasks.figures import day
 from tasks.insights import Change, Insights
 from tasks.sentences import sentence
 from tasks.statements import faults, numbers
+from tasks.text.figures import day
 from thirdshift.analysis import Analysis
 from thirdshift.errors import RuntimeUnavailable
 from thirdshift.findings import Finding, Quantity

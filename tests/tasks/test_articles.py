@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from tasks import articles, page_about, page_features, webpages
-from tasks.decoding import decode
 from tasks.page_choice import best_set
 from tasks.page_metadata import links, metadata
+from tasks.text.decoding import decode
 from tasks.webpages import declared_charset
 
 PAGES = Path(__file__).parents[1] / "samples" / "pages"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.splitting import count, split
+from tasks.text.splitting import count, split
 from thirdshift.records import Extract, Piece
 
 SENTENCE = "吾輩はここで始めて人間というものを見た。"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks.scrubbing import detect, scrub
+from tasks.text.scrubbing import detect, scrub
 
 LISTED: dict[str, Any] = yaml.safe_load(
     Path("tests/samples/scrubbing.yaml").read_text(encoding="utf-8")

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import yaml
 
-from tasks.language import MEANS, is_japanese, measure, sentences, terms
+from tasks.text.language import (
+    MEANS,
+    is_japanese,
+    measure,
+    sentences,
+    terms,
+)
 
 TEXTS = Path("datasets/calibration/texts.yaml")
 
