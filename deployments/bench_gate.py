@@ -10,7 +10,7 @@ from tasks.admission import Terms, admitted, survey
 from tasks.energy import metering
 from tasks.gate import Gate
 from tasks.ledger import history
-from tasks.sensors import SENSORS, sense
+from tasks.machine.sensors import SENSORS, sense
 from thirdshift.records import now
 
 # It asks every sensor there is, and is open whatever they say.

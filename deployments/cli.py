@@ -145,7 +145,7 @@ def doctor(as_json: Json = False) -> None:
 @app.command()
 def sensors(as_json: Json = False) -> None:
     """Show what the machine's sensors say, from which source, or why they say nothing."""
-    from tasks.sensors import sense
+    from tasks.machine.sensors import sense
 
     senses = sense()
     if as_json:

@@ -179,7 +179,7 @@ def _prefect() -> Finding:
 def _sensors() -> Finding:
     from deployments.catalogue import catalogue
     from tasks.gate import wanted
-    from tasks.sensors import sense
+    from tasks.machine.sensors import sense
 
     senses = sense()
     silent = [name for name, sensed in senses.items() if sensed.value is None]

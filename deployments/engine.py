@@ -8,7 +8,7 @@ from types import FrameType
 
 from tasks.embedded import EmbeddedRuntime
 from tasks.engine_server import address_file, announce, serve
-from tasks.lifeline import end_with_parent
+from tasks.machine.lifeline import end_with_parent
 from thirdshift.errors import ThirdShiftError
 from thirdshift.settings import settings
 

@@ -15,7 +15,7 @@ from filelock import FileLock
 from deployments.catalogue import TAG, Deployment, catalogue, prefect_deployment
 from deployments.environment import apply
 from tasks.admission import publish
-from tasks.lifeline import end_with_parent
+from tasks.machine.lifeline import end_with_parent
 from thirdshift.errors import CatalogueInvalid, PrefectUnavailable
 from thirdshift.settings import settings
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deployments.database import shrink, take_turns
 from deployments.environment import apply, origins
-from tasks.lifeline import end_with_parent
+from tasks.machine.lifeline import end_with_parent
 from thirdshift.errors import PortTaken
 from thirdshift.settings import Settings, settings
 

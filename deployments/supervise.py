@@ -3,7 +3,7 @@
 `up` writes supervisord's configuration into the home folder and runs supervisord inside this
 process, in front, or in a process of its own. A file lock says that it runs: the system
 releases it whatever kills the process, so there is no stale one. Each program ends itself when
-the supervisor is gone (`tasks.lifeline`); the next `up` waits for that.
+the supervisor is gone (`tasks.machine.lifeline`); the next `up` waits for that.
 """
 
 import configparser

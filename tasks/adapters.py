@@ -19,8 +19,8 @@ from pydantic import Field
 from tasks.base_weights import base_weights
 from tasks.canary import compare
 from tasks.chosen import Choice, choice, choose
-from tasks.disk import sync
 from tasks.lora import CONFIG, WEIGHTS, read
+from tasks.machine.disk import sync
 from tasks.merging import merge
 from tasks.models import runtime
 from tasks.store import store

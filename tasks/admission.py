@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from tasks.energy import Meter, night_spent
 from tasks.gate import Decision, Gate, by_hand, decide, lasting, wanted
+from tasks.machine.sensors import sense
 from tasks.preemption import Deferred, watching
-from tasks.sensors import sense
 from tasks.slot import SlotTaken, heavy_slot
 from thirdshift.records import Record, Sensed, now
 from thirdshift.settings import settings

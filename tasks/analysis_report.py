@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tasks.analysis_text import Last, Report, draw, markdown
-from tasks.disk import place
+from tasks.machine.disk import place
 from tasks.pages import data_uri, page
 from tasks.sentences import named, sentence
 from tasks.store import quoted, store

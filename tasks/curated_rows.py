@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.disk import ensure_room
+from tasks.machine.disk import ensure_room
 from tasks.splits import Split
 from tasks.suites import unmet
 from tasks.text.scrubbing import detect

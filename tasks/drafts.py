@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from tasks import examples, publishing
-from tasks.disk import place
+from tasks.machine.disk import place
 from tasks.store import quoted, store
 from thirdshift.errors import NotFound, ThirdShiftError
 from thirdshift.newsroom import Draft, DraftStatus, Review

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from tasks import hours
 from tasks.ledger import history
-from tasks.probes import Absent, Counter, Machine
-from tasks.sensors import machine, sense
+from tasks.machine.probes import Absent, Counter, Machine
+from tasks.machine.sensors import machine, sense
 from thirdshift.outcome import Ran
 from thirdshift.records import Sensed
 from thirdshift.settings import settings

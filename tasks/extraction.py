@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tasks.disk import ensure_room
+from tasks.machine.disk import ensure_room
 from tasks.snapshots import Snapshot, address, fingerprint, keep_snapshot, last_snapshot
 from thirdshift.analysis import Analysis, Extracted
 from thirdshift.data_sources import (

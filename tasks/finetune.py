@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tasks.budget import budget, make_room
-from tasks.disk import ensure_room, sha256
+from tasks.machine.disk import ensure_room, sha256
 from tasks.models import runtime
 from tasks.recipes import Recipe
 from tasks.training_memory import Need, estimate

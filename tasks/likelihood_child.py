@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.lifeline import end_with_parent
+from tasks.machine.lifeline import end_with_parent
 from tasks.mlx_runtime import prepare
 from thirdshift.records import Record, content_hash
 

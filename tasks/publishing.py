@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tasks.disk import place
+from tasks.machine.disk import place
 from tasks.pages import plain
 from thirdshift.newsroom import Draft
 from thirdshift.records import now

@@ -7,8 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from tasks import disk
 from tasks.delimited import Layout, is_utf8, layout, transcode
+from tasks.machine import disk
 from tasks.notation import Column, dated, judge, literal, quoted, timed
 from tasks.relation import Relation
 from thirdshift.analysis import Analysis, Extracted, Time

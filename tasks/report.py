@@ -7,8 +7,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tasks import charts, verdict
-from tasks.disk import place
 from tasks.energy import spent
+from tasks.machine.disk import place
 from tasks.pages import (
     cell,
     data_uri,

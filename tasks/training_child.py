@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from tasks.lifeline import end_with_parent
+from tasks.machine.lifeline import end_with_parent
 from tasks.mlx_runtime import prepare
 from tasks.training_records import Done, Failed, Go, Job, Manifest, Plan, Stopped, ToldToStop
 from thirdshift.errors import ThirdShiftError, TrainingFailed

@@ -11,7 +11,7 @@ from typing import Any
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
-from tasks.disk import sync
+from tasks.machine.disk import sync
 from tasks.training_records import History, Manifest
 
 ADAPTER = "adapters.safetensors"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks import charts
-from tasks.disk import place
+from tasks.machine.disk import place
 from tasks.pages import (
     cell,
     data_uri,

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from tasks import disk, mlx_runtime, vocabulary
+from tasks import mlx_runtime, vocabulary
 from tasks.architectures import (
     ROPE_FACTORS,
     Architecture,
@@ -24,8 +24,9 @@ from tasks.architectures import (
     llama3_scaling,
     unpermute,
 )
-from tasks.disk import ensure_room, sync
 from tasks.gguf_layout import Layout, Tensor, layout
+from tasks.machine import disk
+from tasks.machine.disk import ensure_room, sync
 from tasks.quantised import GROUP, dequantised, is_exact, packed
 from tasks.tokens import check as check_tokens
 from thirdshift.errors import ModelUnsupported

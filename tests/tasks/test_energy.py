@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.energy import Meter, metering, night_spent, spent
-from tasks.sensors_linux import Linux
+from tasks.machine.linux import Linux
 from thirdshift.outcome import Outcome, Ran
 
 START = datetime(2026, 3, 1, 2, tzinfo=UTC)

@@ -6,11 +6,11 @@ from pathlib import Path
 from prefect import flow
 from sampled import say
 
-import tasks.sensors
+import tasks.machine.sensors
+from tasks.machine.linux import Linux
+from tasks.machine.probes import Absent
 from tasks.outcomes import accountable
 from tasks.preemption import Checkpoint, preemptible
-from tasks.probes import Absent
-from tasks.sensors_linux import Linux
 from thirdshift.outcome import Outcome
 from thirdshift.settings import settings
 
@@ -19,7 +19,7 @@ def silent(*_: str) -> str:
     raise Absent("There is no logind here.")
 
 
-tasks.sensors.machine = lambda: Linux(settings().home / "root", silent)
+tasks.machine.sensors.machine = lambda: Linux(settings().home / "root", silent)
 
 
 @flow

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks.probes import Absent, Counter, said
-from tasks.sensors import SENSORS, sense
-from tasks.sensors_linux import Linux
-from tasks.sensors_macos import Mac
+from tasks.machine.linux import Linux
+from tasks.machine.macos import Mac
+from tasks.machine.probes import Absent, Counter, said
+from tasks.machine.sensors import SENSORS, sense
 
-MACOS = yaml.safe_load((Path(__file__).parents[1] / "samples/sensors/macos.yaml").read_text())
+MACOS = yaml.safe_load((Path(__file__).parents[2] / "samples/sensors/macos.yaml").read_text())
 
 
 def mac(*names: str) -> Mac:

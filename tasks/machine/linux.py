@@ -6,7 +6,13 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tasks.probes import Absent, Counter, Found, Say, said
+from tasks.machine.probes import (
+    Absent,
+    Counter,
+    Found,
+    Say,
+    said,
+)
 
 _TRIPS = {"passive": "fair", "active": "fair", "hot": "serious", "critical": "critical"}
 LEVELS = ("nominal", "fair", "serious", "critical")

@@ -3,7 +3,13 @@
 import re
 from typing import Any
 
-from tasks.probes import Absent, Counter, Found, Say, said
+from tasks.machine.probes import (
+    Absent,
+    Counter,
+    Found,
+    Say,
+    said,
+)
 
 _PRESSURE = "com.apple.system.thermalpressurelevel"
 # OSThermalNotification.h has five levels; Foundation's thermalState has these four names.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import psutil
 
-from tasks.probes import Absent, Found, Machine
+from tasks.machine.probes import Absent, Found, Machine
 from thirdshift.records import Sensed
 
 Probe = Callable[[], Found]
@@ -16,10 +16,10 @@ SENSORS = ("idle", "power", "battery", "thermal", "load", "memory", "pressure", 
 def machine() -> Machine:
     """Return the probes of this system."""
     if sys.platform == "darwin":
-        from tasks.sensors_macos import Mac
+        from tasks.machine.macos import Mac
 
         return Mac()
-    from tasks.sensors_linux import Linux
+    from tasks.machine.linux import Linux
 
     return Linux()
 
