@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.correlation import find_correlations
 from tasks.cube import Cube
 from tasks.findings import (
-    corrected,
-    explain_anomaly,
     find_anomalies,
     find_movers,
     find_seasonality,
     find_shifts,
     find_trend,
 )
-from tasks.movers import Window, last_periods
+from tasks.findings.correlation import find_correlations
+from tasks.findings.movers import Window, explain_anomaly, last_periods
+from tasks.findings.significance import corrected
 from thirdshift.analysis import Analysis, Measure
 from thirdshift.findings import Finding
 from thirdshift.records import Record

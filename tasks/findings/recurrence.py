@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.timeseries import Flags, Vector
+    from tasks.findings.timeseries import Flags, Vector
 
 _DAY, _WEEK = 86_400.0, 604_800.0  # seconds
 _SHORTEST = 7  # slots of a cycle

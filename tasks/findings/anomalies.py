@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tasks.noise import autoregression, spread, surprises, tail
-from tasks.recurrence import calendar, recurring
-from tasks.seasonality import deseasonalised, periods, smooth
-from tasks.timeseries import Evenly, Flags, Vector, evenly
+from tasks.findings.noise import (
+    autoregression,
+    spread,
+    surprises,
+    tail,
+)
+from tasks.findings.recurrence import calendar, recurring
+from tasks.findings.seasonality import deseasonalised, periods, smooth
+from tasks.findings.timeseries import (
+    Evenly,
+    Flags,
+    Vector,
+    evenly,
+)
 from thirdshift.findings import Finding, Quantity
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks.timeseries import Flags, Vector
+from tasks.findings.timeseries import Flags, Vector
 
 _ORDER = 6  # of the longest autoregression
 _CLIP = 3.0  # robust deviations at which values stop to count more

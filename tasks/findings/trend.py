@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tasks.seasonality import periods
-from tasks.timeseries import Vector, evenly
+from tasks.findings.seasonality import periods
+from tasks.findings.timeseries import Vector, evenly
 from thirdshift.findings import Finding, Quantity
 
 if TYPE_CHECKING:

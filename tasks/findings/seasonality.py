@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.timeseries import Evenly, Flags, Vector, evenly
+from tasks.findings.timeseries import (
+    Evenly,
+    Flags,
+    Vector,
+    evenly,
+)
 from thirdshift.findings import Finding, Quantity
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.noise import autoregression, spread
-from tasks.timeseries import Vector
+from tasks.findings.noise import autoregression, spread
+from tasks.findings.timeseries import Vector
 
 Matrix = NDArray[np.float64]
 

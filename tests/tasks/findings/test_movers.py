@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.findings import explain_anomaly, find_anomalies, find_movers
+from tasks.findings import find_anomalies, find_movers
+from tasks.findings.movers import explain_anomaly
 
 SHOPS = {"Teramachi": 500.0, "Kamogawa": 200.0, "online": 100.0}
 

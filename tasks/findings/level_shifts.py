@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.levels import breaks
-from tasks.noise import autoregression, spread
-from tasks.seasonality import deseasonalised, periods
-from tasks.timeseries import Evenly, Vector, evenly
+from tasks.findings.change_points import breaks
+from tasks.findings.noise import autoregression, spread
+from tasks.findings.seasonality import deseasonalised, periods
+from tasks.findings.timeseries import Evenly, Vector, evenly
 from thirdshift.findings import Finding, Quantity
 
 if TYPE_CHECKING:
