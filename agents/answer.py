@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, Field
 
-from tasks.chosen import version_of
 from tasks.fusion import FOREIGN
 from tasks.memory import cosines, recall, similarities
-from tasks.models import runtime, structured
-from tasks.protocol import ModelRuntime
+from tasks.models.current import version_of
+from tasks.models.protocol import ModelRuntime
+from tasks.models.runtime import runtime, structured
 from tasks.text.language import is_japanese, sentences, terms
 from tasks.turns import keep_turn
 from thirdshift.errors import ThirdShiftError

@@ -6,7 +6,7 @@ from collections import Counter
 
 from pydantic import BaseModel, Field
 
-from tasks.models import structured
+from tasks.models.runtime import structured
 from tasks.report import Shift
 from thirdshift.errors import ThirdShiftError
 

@@ -1,6 +1,6 @@
 """Two answers to one question, for the owner to choose from: what a preference is made of."""
 
-from tasks.models import runtime
+from tasks.models.runtime import runtime
 from thirdshift.errors import AnswerInvalid
 
 _TEMPERATURE = 0.9  # of the second answer; the first is the likeliest

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel, Field
 
 from tasks.insights import Insights
-from tasks.models import runtime, structured
-from tasks.protocol import ModelRuntime
+from tasks.models.protocol import ModelRuntime
+from tasks.models.runtime import runtime, structured
 from tasks.sentences import named, sentence
 from tasks.statements import faults
 from tasks.text.figures import day, figure

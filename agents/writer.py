@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 
 from tasks.claims import checked
 from tasks.memory import similarities
-from tasks.models import structured
-from tasks.protocol import ModelRuntime
+from tasks.models.protocol import ModelRuntime
+from tasks.models.runtime import structured
 from tasks.text.language import sentences
 from thirdshift.errors import ThirdShiftError
 from thirdshift.newsroom import (

@@ -68,7 +68,7 @@ def ingestion(quick: bool, report: Say) -> Rows:
 
 def engine(quick: bool, report: Say) -> Rows:
     """Time the sentinel's prompt reading and decoding, in tokens per second."""
-    from tasks.models import runtime
+    from tasks.models.runtime import runtime
 
     chat = runtime().chat("sentinel", max_tokens=64)
     prompt = "Repeat these words: " + "river stone light paper cloud " * (30 if quick else 100)
@@ -144,7 +144,7 @@ def _elsewhere() -> Iterator[Path]:
 
 def _fill(size: int) -> tuple[Any, Any]:
     """Store `size` made-up chunks: vectors in clusters of varied density, Zipfian words."""
-    from tasks.embedding import embedder
+    from tasks.models.embedding import embedder
     from tasks.store import store
 
     random = np.random.default_rng(0)
@@ -165,7 +165,7 @@ def _fill(size: int) -> tuple[Any, Any]:
 
 
 def _row(number: int, words: Any, vector: Any) -> dict[str, Any]:
-    from tasks.embedding import embedder
+    from tasks.models.embedding import embedder
     from thirdshift.records import Chunk
 
     name, text = str(number), " ".join(words)
@@ -184,8 +184,8 @@ def _row(number: int, words: Any, vector: Any) -> dict[str, Any]:
 
 
 def _searched(vectors: Any, words: Any) -> dict[str, Any]:
-    from tasks.embedding import embedder
     from tasks.memory import recall
+    from tasks.models.embedding import embedder
     from tasks.store import store
 
     random = np.random.default_rng(1)
@@ -225,8 +225,8 @@ def _write_files(folder: Path, count: int, salt: int) -> Path:
 
 def _ingested(folder: Path) -> tuple[float, int, float]:
     """Return seconds of reading the folder, its chunks, and seconds of embedding them bare."""
-    from tasks.embedding import embedder
     from tasks.intake import ingest
+    from tasks.models.embedding import embedder
     from tasks.store import store
 
     embedder().passage(["warm"])

@@ -17,8 +17,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from tasks.finetune import train
-from tasks.gguf_files import built_in
 from tasks.mlx_runtime import prepare
+from tasks.models.embedded.files import built_in
 from tasks.recipes import Recipe, recipe
 from tasks.training_child import LOW
 from tasks.training_records import Progress

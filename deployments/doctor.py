@@ -110,14 +110,14 @@ def _disk() -> Finding:
 
 
 def _runtime() -> Finding:
-    from tasks.models import runtime
+    from tasks.models.runtime import runtime
 
     where = {"ollama": settings().models.ollama_host, "embedded": "llama.cpp, built in"}
     return _ok("runtime", f"{runtime().name} ({where[runtime().name]})")
 
 
 def _models() -> Finding:
-    from tasks.models import runtime
+    from tasks.models.runtime import runtime
 
     billions = runtime().billions("sentinel")
     said = f"The sentinel has {billions:.2g} billion parameters."
@@ -128,7 +128,7 @@ def _models() -> Finding:
 
 
 def _embedding() -> Finding:
-    from tasks.embedding import embedder
+    from tasks.models.embedding import embedder
 
     length = embedder().query(["ready?"]).shape[1]
     return _ok("embedding model", f"{embedder().name}, {length} dimensions")

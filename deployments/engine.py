@@ -6,9 +6,9 @@ import sys
 import threading
 from types import FrameType
 
-from tasks.embedded import EmbeddedRuntime
-from tasks.engine_server import address_file, announce, serve
 from tasks.machine.lifeline import end_with_parent
+from tasks.models.embedded.runtime import EmbeddedRuntime
+from tasks.models.embedded.server import address_file, announce, serve
 from thirdshift.errors import ThirdShiftError
 from thirdshift.settings import settings
 

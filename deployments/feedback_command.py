@@ -54,7 +54,7 @@ def prefer(
 
 def _choose(prompt: str) -> tuple[str, str, str]:
     from agents.candidates import candidates
-    from tasks.models import runtime
+    from tasks.models.runtime import runtime
 
     with waiting("Two answers"):
         answers = list(candidates(prompt))

@@ -67,7 +67,7 @@ def nightly() -> list[str]:
 
 def needed_programs() -> list[str]:
     """Return the processes this machine needs: the engine only where no Ollama answers."""
-    from tasks.models import runtime
+    from tasks.models.runtime import runtime
 
     engine = ["engine"] if runtime().name == "embedded" else []
     return ["server", *engine, "runner"]

@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 
 from agents import writer
 from tasks import drafts, passages, publishing, topics
-from tasks.models import runtime
+from tasks.models.runtime import runtime
 from tasks.notices import notify
 from tasks.outcomes import accountable
 from tasks.reviewing import reviewed

@@ -1,8 +1,8 @@
 """Versions of adapters: kept with what made them, published as whole models, switched, undone.
 
 Files come first, under a temporary name, and are registered last: whatever moment the power goes,
-a version is there whole or not at all. What is current is one file's say (`tasks.chosen`), so that
-no row can contradict it.
+a version is there whole or not at all. What is current is one file's say
+(`tasks.models.current`), so that no row can contradict it.
 """
 
 import json
@@ -18,11 +18,11 @@ from pydantic import Field
 
 from tasks.base_weights import base_weights
 from tasks.canary import compare
-from tasks.chosen import Choice, choice, choose
 from tasks.lora import CONFIG, WEIGHTS, read
 from tasks.machine.disk import sync
 from tasks.merging import merge
-from tasks.models import runtime
+from tasks.models.current import Choice, choice, choose
+from tasks.models.runtime import runtime
 from tasks.store import store
 from tasks.weights import content
 from thirdshift.errors import AdapterRefused, NotFound

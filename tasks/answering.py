@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.models import runtime
+from tasks.models.runtime import runtime
 from tasks.preemption import due
 
 TOKENS = 32  # of an answer: enough to tell what a model says, and how

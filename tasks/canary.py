@@ -11,7 +11,7 @@ from tasks import mlx_runtime
 from thirdshift.records import Record
 
 if TYPE_CHECKING:
-    from tasks.protocol import ModelRuntime
+    from tasks.models.protocol import ModelRuntime
 
 TOP = 20  # tokens compared after each text, the likeliest
 TOLERANCE = 0.08  # nats in the mean, with 8-bit weights and activations; a forgotten rank costs 2

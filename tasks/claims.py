@@ -118,7 +118,7 @@ def _strange(text: str, window: str) -> list[str]:
 
 @lru_cache(4096)
 def _likeness(text: str, window: str) -> float:
-    from tasks.embedding import embedder
+    from tasks.models.embedding import embedder
 
     one, other = embedder().passage([text, window])
     return float(one @ other)

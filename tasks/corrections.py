@@ -10,7 +10,7 @@ import numpy as np
 
 from tasks import indexing
 from tasks.credit import question_key
-from tasks.embedding import embedder
+from tasks.models.embedding import embedder
 from tasks.store import Row, quoted, store
 from tasks.superseding import PREFIX
 from thirdshift.learning import Change, Feedback

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.adapters import version
-from tasks.gguf_layout import layout
 from tasks.lora import Adapter, read, tensors
 from tasks.merging import merge
-from tasks.models import runtime
+from tasks.models.gguf_layout import layout
+from tasks.models.runtime import runtime
 from thirdshift.errors import AdapterRefused
 
 

@@ -9,9 +9,9 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from tasks.budget import budget, make_room
 from tasks.machine.disk import ensure_room, sha256
-from tasks.models import runtime
+from tasks.models.budget import budget, make_room
+from tasks.models.runtime import runtime
 from tasks.recipes import Recipe
 from tasks.training_memory import Need, estimate
 from tasks.training_process import OnProgress, TrainingProcess

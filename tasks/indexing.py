@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.embedding import embedder
+from tasks.models.embedding import embedder
 from tasks.store import Row, quoted, store
 from tasks.tables import chunks_schema
 from tasks.text.splitting import split

@@ -12,13 +12,13 @@ from typing import Any, Literal
 from tasks import adapters, finetune, training_report, verdict
 from tasks.answering import answers
 from tasks.base_weights import base_weights
-from tasks.chosen import choice
 from tasks.curate import curate
 from tasks.curate import require as require_enough
 from tasks.evaluate import HeldOut, Judge, Method, Model, require
 from tasks.examples import taught
 from tasks.finetune import Trained
-from tasks.models import runtime
+from tasks.models.current import choice
+from tasks.models.runtime import runtime
 from tasks.recipes import Recipe, recipe
 from tasks.training_data import rows
 from tasks.training_process import OnProgress

@@ -15,9 +15,9 @@ from subprocess import PIPE, Popen
 from threading import Thread
 from typing import IO, Any
 
-from tasks.budget import make_room
 from tasks.likelihood_child import Ask, Row, Weighed
-from tasks.models import runtime
+from tasks.models.budget import make_room
+from tasks.models.runtime import runtime
 from tasks.preemption import due
 from thirdshift.errors import EvaluationFailed
 from thirdshift.records import content_hash

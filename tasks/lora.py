@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import mlx_runtime
 from tasks.architectures import architecture, permute
-from tasks.gguf_layout import Layout
+from tasks.models.gguf_layout import Layout
 from thirdshift.errors import ModelMissing, ModelUnsupported
 
 if TYPE_CHECKING:

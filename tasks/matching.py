@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import stories
-from tasks.embedding import embedder
+from tasks.models.embedding import embedder
 from tasks.store import store
 from tasks.stories import Known, text_of
 from thirdshift.newsroom import (

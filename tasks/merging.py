@@ -11,9 +11,14 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
-from tasks.gguf_layout import ALIGNMENT, Layout, Tensor, layout
 from tasks.lora import Adapter, Pair, read, tensors
 from tasks.machine.disk import ensure_room
+from tasks.models.gguf_layout import (
+    ALIGNMENT,
+    Layout,
+    Tensor,
+    layout,
+)
 from tasks.quantised import dequantised
 
 if TYPE_CHECKING:

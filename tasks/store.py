@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from tasks.embedding import embedder
 from tasks.machine.disk import ensure_room
+from tasks.models.embedding import embedder
 from tasks.tables import MODEL_KEY, TABLES, chunks_schema
 from thirdshift.errors import EmbeddingMismatch, StoreBusy
 from thirdshift.settings import settings

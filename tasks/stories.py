@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
-from tasks.embedding import embedder
+from tasks.models.embedding import embedder
 from tasks.store import Row, quoted, store
 from thirdshift.errors import NotFound
 from thirdshift.newsroom import Entry, Story

@@ -44,7 +44,7 @@ def check(keys: Mapping[str, Any], folder: Path) -> None:
 
 def served_ids(keys: Mapping[str, Any], texts: tuple[str, ...]) -> list[list[int]]:
     """Return llama.cpp's token ids: it is given the vocabulary with a model of a few weights."""
-    from tasks.engine_server import serve
+    from tasks.models.embedded.server import serve
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "vocabulary.gguf"

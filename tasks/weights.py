@@ -24,9 +24,9 @@ from tasks.architectures import (
     llama3_scaling,
     unpermute,
 )
-from tasks.gguf_layout import Layout, Tensor, layout
 from tasks.machine import disk
 from tasks.machine.disk import ensure_room, sync
+from tasks.models.gguf_layout import Layout, Tensor, layout
 from tasks.quantised import GROUP, dequantised, is_exact, packed
 from tasks.tokens import check as check_tokens
 from thirdshift.errors import ModelUnsupported

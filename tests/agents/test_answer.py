@@ -12,11 +12,11 @@ import yaml
 from agents import answer as agent
 from agents.answer import Draft, ask
 from tasks import digest, indexing, report
-from tasks.chosen import Choice, choose
 from tasks.documents import read
 from tasks.intake import ingest
-from tasks.models import runtime
-from tasks.protocol import ModelRuntime
+from tasks.models.current import Choice, choose
+from tasks.models.protocol import ModelRuntime
+from tasks.models.runtime import runtime
 from tasks.report import MemoryFigures, Shift
 from tasks.text.language import is_japanese
 from tasks.turns import turn

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deployments.cli import app
-from tasks.protocol import ModelRuntime
+from tasks.models.protocol import ModelRuntime
 from thirdshift.settings import settings
 
 COMMAND = [sys.executable, "-c", "from deployments.cli import main; main()"]

@@ -13,8 +13,8 @@ import httpx
 import psutil
 import pytest
 
-from tasks.engine_server import Address, address_file, supervised
-from tasks.models import runtime
+from tasks.models.embedded.server import Address, address_file, supervised
+from tasks.models.runtime import runtime
 from thirdshift.errors import RuntimeUnavailable
 from thirdshift.settings import settings
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from deployments.cli import app
 from tasks import indexing, memory
 from tasks.examples import give_feedback
-from tasks.protocol import ModelRuntime
+from tasks.models.protocol import ModelRuntime
 from tasks.refinement import refine
 from tasks.turns import keep_turn
 from thirdshift.errors import NotCollected, NotFound

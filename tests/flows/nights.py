@@ -23,10 +23,10 @@ sys.path.insert(0, str(ROOT))  # as a script
 
 from tasks import charts, lessons  # noqa: E402
 from tasks.answering import answers  # noqa: E402
-from tasks.chosen import choice  # noqa: E402
 from tasks.examples import keep_example  # noqa: E402
 from tasks.machine.disk import place  # noqa: E402
-from tasks.models import runtime  # noqa: E402
+from tasks.models.current import choice  # noqa: E402
+from tasks.models.runtime import runtime  # noqa: E402
 from tasks.pages import cell  # noqa: E402
 from thirdshift.errors import TooLittleData  # noqa: E402
 from thirdshift.evaluation import Verdict  # noqa: E402

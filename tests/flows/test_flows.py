@@ -10,8 +10,8 @@ from flows.ingest import ingest
 from flows.maintain_store import maintain_store
 from flows.shift_report import shift_report
 from tasks import indexing, memory
+from tasks.models.protocol import ModelRuntime
 from tasks.outcomes import history
-from tasks.protocol import ModelRuntime
 from tasks.store import store
 from thirdshift.outcome import Outcome
 from thirdshift.records import now

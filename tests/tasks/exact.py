@@ -10,8 +10,8 @@ import numpy as np
 import xllamacpp
 
 from tasks import mlx_runtime
-from tasks.engine_server import Address
-from tasks.gguf_layout import layout
+from tasks.models.embedded.server import Address
+from tasks.models.gguf_layout import layout
 
 
 @contextmanager

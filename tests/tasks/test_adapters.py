@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 from deployments.cli import app
 from tasks import adapters, canary, merging
 from tasks.adapters import add, promote, publish, reject, rollback, version, versions
-from tasks.chosen import choice
 from tasks.lora import WEIGHTS
-from tasks.models import runtime
-from tasks.protocol import ModelRuntime
+from tasks.models.current import choice
+from tasks.models.protocol import ModelRuntime
+from tasks.models.runtime import runtime
 from tasks.weights import mlx_folder
 from tests.tasks import tiny
 from thirdshift.errors import AdapterRefused, ModelMissing, ModelUnsupported, NotFound

@@ -12,8 +12,8 @@ import yaml
 from tasks import curated_rows
 from tasks.curate import curate
 from tasks.deduplication import without_doubles
-from tasks.embedding import embedder
 from tasks.examples import keep_example, prefer
+from tasks.models.embedding import embedder
 from tasks.splits import split, topics
 from thirdshift.errors import DatasetInvalid, TooLittleData
 from thirdshift.learning import Dataset, Example

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks import indexing, memory
-from tasks.embedding import embedder
+from tasks.models.embedding import embedder
 from tasks.store import store
 from thirdshift.errors import EmbeddingMismatch
 from thirdshift.records import Note

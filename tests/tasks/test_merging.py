@@ -14,9 +14,9 @@ from safetensors.numpy import load_file, save_file
 
 from tasks import exporting, lora, merging
 from tasks.exporting import gguf_adapter, peft_folder
-from tasks.gguf_files import built_in
-from tasks.gguf_layout import layout
 from tasks.merging import merge
+from tasks.models.embedded.files import built_in
+from tasks.models.gguf_layout import layout
 from tasks.weights import convert
 from tests.tasks import tiny
 from tests.tasks.exact import differences

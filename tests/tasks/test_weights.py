@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tasks import architectures, base_weights, mlx_runtime, weights
-from tasks.gguf_files import built_in
-from tasks.gguf_layout import layout
+from tasks.models.embedded.files import built_in
+from tasks.models.gguf_layout import layout
 from tasks.quantised import dequantised
 from tasks.weights import convert, mlx_folder
 from tests.tasks import tiny

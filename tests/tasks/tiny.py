@@ -8,8 +8,8 @@ import gguf
 import numpy as np
 
 from tasks import mlx_runtime
-from tasks.gguf_files import built_in
-from tasks.gguf_layout import layout
+from tasks.models.embedded.files import built_in
+from tasks.models.gguf_layout import layout
 
 HIDDEN, WIDTH, HEADS, KV_HEADS, INNER, CONTEXT = 64, 32, 4, 2, 96, 256
 WORDS = 512

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # LangChain and numpy take a while to load
     import numpy as np
     from numpy.typing import NDArray
 
-    from tasks.chatting import Chat
+    from tasks.models.chat import Chat
 
 Tier = Literal["sentinel", "specialist"]
 

@@ -2,7 +2,7 @@
 
 import psutil
 
-from tasks.protocol import ModelRuntime
+from tasks.models.protocol import ModelRuntime
 from thirdshift.errors import OutOfMemory
 from thirdshift.settings import settings
 

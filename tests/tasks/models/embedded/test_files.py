@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks import gguf_files
-from tasks.gguf_files import base_file, built_in, publish, published
-from tasks.gguf_layout import cache_bytes, header
+from tasks.models.embedded import files as gguf_files
+from tasks.models.embedded.files import (
+    base_file,
+    built_in,
+    publish,
+    published,
+)
+from tasks.models.gguf_layout import cache_bytes, header
 from thirdshift.errors import ModelMissing, RuntimeUnavailable, SettingsInvalid
 from thirdshift.settings import settings
 

@@ -14,10 +14,10 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
-from tasks.embedded import EmbeddedRuntime
-from tasks.gguf_files import built_in
-from tasks.models import runtime, structured
-from tasks.protocol import ModelRuntime
+from tasks.models.embedded.files import built_in
+from tasks.models.embedded.runtime import EmbeddedRuntime
+from tasks.models.protocol import ModelRuntime
+from tasks.models.runtime import runtime, structured
 from tests.tasks import tiny
 from thirdshift.errors import (
     AnswerInvalid,
@@ -304,7 +304,7 @@ def test_embeddings_are_unit_vectors(models: ModelRuntime) -> None:
 
 def test_a_server_that_is_dropped_at_once_ends(home: Path, tmp_path: Path) -> None:
     file = tiny.write(tmp_path / "llama.gguf", "llama")
-    code = "import sys; from pathlib import Path; from tasks.engine_server import serve\n"
+    code = "import sys; from pathlib import Path; from tasks.models.embedded.server import serve\n"
     code += "for _ in range(20): serve('tiny', Path(sys.argv[1]))"
     command = [sys.executable, "-P", "-c", code, str(file)]
     ended = subprocess.run(command, timeout=200, capture_output=True, text=True, check=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tasks.protocol import ModelRuntime, Tier
+from tasks.models.protocol import ModelRuntime, Tier
 from thirdshift.errors import AnswerInvalid
 from thirdshift.settings import settings
 
@@ -22,7 +22,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 @cache
 def runtime() -> ModelRuntime:
     """Return this process's runtime, as `models.runtime` says; auto takes Ollama if it answers."""
-    from tasks.embedded import EmbeddedRuntime
+    from tasks.models.embedded.runtime import EmbeddedRuntime
     from tasks.ollama_runtime import OllamaRuntime, answers
 
     chosen = settings().models.runtime

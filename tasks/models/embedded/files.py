@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 from filelock import FileLock
 
-from tasks.gguf_layout import header
 from tasks.machine.disk import sha256
+from tasks.models.gguf_layout import header
 from thirdshift.errors import ModelMissing, RuntimeUnavailable, SettingsInvalid
 from thirdshift.settings import settings
 

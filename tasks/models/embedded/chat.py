@@ -7,12 +7,12 @@ import openai
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
-from tasks.chatting import Chat, longest
-from tasks.loopback import tls
+from tasks.models.chat import Chat, longest
+from tasks.models.loopback import tls
 from thirdshift.errors import ContextTooLong, OutOfMemory, RuntimeUnavailable, ThirdShiftError
 
 if TYPE_CHECKING:
-    from tasks.engine_server import Address
+    from tasks.models.embedded.server import Address
 
 PATIENCE = 600  # seconds without a token: a long prompt on a slow machine
 

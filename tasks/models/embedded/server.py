@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import psutil
 
-from tasks.gguf_layout import cache_bytes, header
-from tasks.loopback import tls
+from tasks.models.gguf_layout import cache_bytes, header
+from tasks.models.loopback import tls
 from thirdshift.errors import ModelMissing, PortTaken, RuntimeUnavailable
 from thirdshift.records import Record
 from thirdshift.settings import settings

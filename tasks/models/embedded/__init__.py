@@ -1,0 +1,1 @@
+"""The embedded runtime: llama.cpp in a process of ours. Start with `runtime`."""
