@@ -24,7 +24,7 @@ from tasks.aggregation import LATER
 _NAME = "bench"
 _SIDES = ("duckdb", "report", "duckdb imported", "report imported")
 _AT_ONCE = ("duckdb", "lancedb", "tasks.extraction", "tasks.examination")
-_ENGINES = ("tasks.models.embedded.runtime", "tasks.ollama_runtime", "ollama")
+_ENGINES = ("tasks.models.embedded.runtime", "tasks.models.ollama.runtime", "ollama")
 _MEASURES = ("units", "revenue", "cost", "visits", "returns")
 _QUERY = """SELECT date_trunc('day', time) AS day, shop, product, {sums}
 FROM read_csv('{file}') GROUP BY GROUPING SETS ((day), (day, shop), (day, product))"""

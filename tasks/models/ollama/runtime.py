@@ -10,8 +10,8 @@ from tasks.models.budget import make_room
 from tasks.models.current import chosen
 from tasks.models.gguf_layout import cache_bytes
 from tasks.models.loopback import tls
+from tasks.models.ollama.errors import translated
 from tasks.models.protocol import LoadedModel, Tier
-from tasks.ollama_errors import translated
 from thirdshift.errors import (
     ModelMissing,
 )
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tasks.ollama_chat import OllamaChat
+    from tasks.models.ollama.chat import OllamaChat
 
 FOREVER, A_WHILE = -1, "5m"  # how long Ollama keeps the sentinel and a specialist
 
@@ -94,7 +94,7 @@ class OllamaRuntime:
         schema: type[BaseModel] | None = None,
     ) -> "OllamaChat":
         """Load the tier's model, or the named one, and return it."""
-        from tasks.ollama_chat import ollama_chat
+        from tasks.models.ollama.chat import ollama_chat
 
         name = _full(model) if model else self.model(tier)
         self.ensure(name)

@@ -1,0 +1,1 @@
+"""The Ollama runtime: models that an Ollama server has. Start with `runtime`."""
