@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks.analysis_text import Last, Report, draw, markdown
 from tasks.machine.disk import place
-from tasks.pages import data_uri, page
+from tasks.rendering import data_uri, page
 from tasks.sentences import named, sentence
 from tasks.store import quoted, store
 from thirdshift.analysis import Analysis

@@ -6,7 +6,7 @@ from typing import Any
 from tasks import charts
 from tasks.cube import Cube
 from tasks.insights import Change, Insights
-from tasks.pages import cell, plain
+from tasks.rendering import cell, plain
 from tasks.sentences import named, sentence
 from tasks.text.figures import day, figure
 from thirdshift.analysis import (

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.models.embedding import embedder
+from tasks.schemas import chunks_schema
 from tasks.store import Row, quoted, store
-from tasks.tables import chunks_schema
 from tasks.text.splitting import split
 from thirdshift.records import Chunk, Document, Extract, Note, Piece, content_hash, now
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from tasks import charts, verdict
 from tasks.energy import spent
 from tasks.machine.disk import place
-from tasks.pages import (
+from tasks.rendering import (
     cell,
     data_uri,
     link,

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from tasks.machine.disk import ensure_room
 from tasks.models.embedding import embedder
-from tasks.tables import MODEL_KEY, TABLES, chunks_schema
+from tasks.schemas import MODEL_KEY, TABLES, chunks_schema
 from thirdshift.errors import EmbeddingMismatch, StoreBusy
 from thirdshift.settings import settings
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tasks.charts import curves
-from tasks.pages import cell, data_uri
+from tasks.rendering import cell, data_uri
 from tasks.training_records import History, Manifest
 
 Points = list[tuple[float, float]]

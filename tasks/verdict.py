@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tasks import charts
 from tasks.machine.disk import place
-from tasks.pages import (
+from tasks.rendering import (
     cell,
     data_uri,
     page,

@@ -27,7 +27,7 @@ from tasks.examples import keep_example  # noqa: E402
 from tasks.machine.disk import place  # noqa: E402
 from tasks.models.current import choice  # noqa: E402
 from tasks.models.runtime import runtime  # noqa: E402
-from tasks.pages import cell  # noqa: E402
+from tasks.rendering import cell  # noqa: E402
 from thirdshift.errors import TooLittleData  # noqa: E402
 from thirdshift.evaluation import Verdict  # noqa: E402
 from thirdshift.settings import at_home, settings  # noqa: E402

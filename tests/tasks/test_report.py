@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from tasks import verdict
-from tasks.pages import page
+from tasks.rendering import page
 from tasks.report import MemoryFigures, Shift, latest, markdown, write
 from thirdshift.evaluation import (
     Answered,
