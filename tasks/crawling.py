@@ -2,8 +2,14 @@
 
 from datetime import timedelta
 
-from tasks import articles, browser, page_cache, robots, web
+from tasks import (
+    browser,
+    page_cache,
+    robots,
+    web,
+)
 from tasks.fetched import Limits, Page
+from tasks.pages import articles
 from thirdshift.records import now
 from thirdshift.settings import settings
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tasks.kinds import kind_of, language_of
 from tasks.mail import read_mails
+from tasks.pages.markup import read_html
 from tasks.pdf import read_pdf
 from tasks.text.decoding import clean, decode
-from tasks.webpages import read_html
 from tasks.word import read_docx
 from thirdshift.errors import DocumentUnreadable
 from thirdshift.records import Extract, Reading

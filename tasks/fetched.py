@@ -6,8 +6,8 @@ from functools import cached_property
 
 from pydantic import ConfigDict, Field
 
+from tasks.pages.markup import declared_charset
 from tasks.text.decoding import decode
-from tasks.webpages import declared_charset
 from thirdshift.errors import DocumentUnreadable
 from thirdshift.records import Provenance, Record, now
 

@@ -7,8 +7,8 @@ from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 
+from tasks.pages.markup import html_text
 from tasks.text.decoding import clean, decode
-from tasks.webpages import html_text
 from thirdshift.errors import DocumentUnreadable
 
 LONGEST = 10_000  # characters of a header; decoding takes quadratic time

@@ -10,9 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from tasks import articles, feeds, places, robots, stories
+from tasks import (
+    feeds,
+    places,
+    robots,
+    stories,
+)
 from tasks.fetched import Limits, Page
 from tasks.matching import judge
+from tasks.pages import articles
 from tasks.posts import posts
 from tasks.sources import feed_url
 from tasks.store import Row, quoted, store

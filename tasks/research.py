@@ -4,9 +4,10 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tasks import articles, crawling, places, sources
+from tasks import crawling, places, sources
 from tasks.fetched import Limits, Page
-from tasks.page_metadata import metadata
+from tasks.pages import articles
+from tasks.pages.metadata import metadata
 from tasks.passages import Article
 from tasks.stories import canonical, text_of
 from tasks.text.language import terms

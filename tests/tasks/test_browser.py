@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import articles, browser, web
+from tasks import browser, web
+from tasks.pages import articles
 from tests.hostile import Web
 from thirdshift.errors import BrowserMissing, LimitExceeded
 

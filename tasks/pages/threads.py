@@ -2,7 +2,12 @@
 
 import re
 
-from tasks.page_tree import Element, blocks, named, remove
+from tasks.pages.blocks import (
+    Element,
+    blocks,
+    named,
+    remove,
+)
 
 _THREAD = re.compile(
     r"/(?:t|topics?|threads?|questions|discussions?|forums?|community|r/\w+/comments)/"

@@ -11,13 +11,24 @@ import numpy as np
 import pytest
 import yaml
 
-from tasks import articles, page_about, page_features, webpages
-from tasks.page_choice import best_set
-from tasks.page_metadata import links, metadata
+from tasks.pages import (
+    about as page_about,
+)
+from tasks.pages import (
+    articles,
+)
+from tasks.pages import (
+    features as page_features,
+)
+from tasks.pages import (
+    markup as webpages,
+)
+from tasks.pages.classifier import best_set
+from tasks.pages.markup import declared_charset
+from tasks.pages.metadata import links, metadata
 from tasks.text.decoding import decode
-from tasks.webpages import declared_charset
 
-PAGES = Path(__file__).parents[1] / "samples" / "pages"
+PAGES = Path(__file__).parents[2] / "samples" / "pages"
 URLS: dict[str, str] = yaml.safe_load((PAGES / "urls.yaml").read_text("utf-8"))
 
 

@@ -5,7 +5,15 @@ Judged by what the mark-up is for (tags, roles) and by the names that the world'
 
 import re
 
-from tasks.page_tree import UNSEEN, Block, Element, is_hidden, named, remove, squeezed
+from tasks.pages.blocks import (
+    UNSEEN,
+    Block,
+    Element,
+    is_hidden,
+    named,
+    remove,
+    squeezed,
+)
 
 KEPT = 0.5  # share of the known text whose holder is no boilerplate, whatever its name
 _ROLES = {"navigation", "banner", "contentinfo", "complementary", "search", "dialog", "alertdialog"}

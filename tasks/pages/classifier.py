@@ -1,7 +1,7 @@
 """Which blocks are a page's main text: boosted trees weigh each, and the best set is taken.
 
 The trees were learnt from the development part of WCXB (Murrough Foley, CC BY 4.0), 1,488 pages
-of seven kinds; `tests/tasks/learn_pages.py` makes them anew.
+of seven kinds; `tests/tasks/pages/learn.py` makes them anew.
 """
 
 from functools import cache
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.page_about import About
-from tasks.page_features import Read, read
-from tasks.page_tree import Element
+from tasks.pages.about import About
+from tasks.pages.blocks import Element
+from tasks.pages.features import Read, read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-TREES = Path(__file__).with_name("page_trees.npz")
+TREES = Path(__file__).with_name("trees.npz")
 _LEAST = 0.15  # F1 to be expected, below which a page has no main text
 _ALIKE = 0.6  # F1 of two choices that mean the same, on short pages and on articles
 _MUCH_ALIKE = 0.8  # and on others

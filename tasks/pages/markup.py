@@ -4,7 +4,7 @@ import logging
 import re
 from typing import Any
 
-from tasks.page_tree import BLOCKS
+from tasks.pages.blocks import BLOCKS
 from tasks.text.decoding import decode
 
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)

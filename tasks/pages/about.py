@@ -4,9 +4,9 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tasks import boilerplate
-from tasks.page_tree import Element
-from tasks.threads import is_thread
+from tasks.pages import boilerplate
+from tasks.pages.blocks import Element
+from tasks.pages.threads import is_thread
 
 _TYPES = {
     "article": {"Article", "NewsArticle", "BlogPosting", "Report", "TechArticle"},

@@ -2,7 +2,7 @@
 
 An extractor says *where* the text is; *what* it is, is then read from the page itself, since
 extractors lose lists, code and short paragraphs. Threads of forums are read post by post. Where
-boosted trees (`tasks.page_choice`) see another text than these rules, as they do on shelves of
+boosted trees (`tasks.pages.classifier`) see another text than these rules, as they do on shelves of
 shops, lists and pages that sell, theirs is taken.
 """
 
@@ -13,8 +13,29 @@ import re
 from collections import Counter
 from typing import Any
 
-from tasks import boilerplate, page_about, page_choice, threads, webpages
-from tasks.page_tree import Block, Element, blocks, body_of, is_hidden, named, remove, squeezed
+from tasks.pages import (
+    about as page_about,
+)
+from tasks.pages import (
+    boilerplate,
+    threads,
+)
+from tasks.pages import (
+    classifier as page_choice,
+)
+from tasks.pages import (
+    markup as webpages,
+)
+from tasks.pages.blocks import (
+    Block,
+    Element,
+    blocks,
+    body_of,
+    is_hidden,
+    named,
+    remove,
+    squeezed,
+)
 
 ENOUGH = 12  # bytes of a block that are taken for evidence
 _SHARE = 0.9  # of the known text that the smallest element around it holds

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 
-from tasks import boilerplate
-from tasks.page_tree import Element, is_hidden, named
+from tasks.pages import boilerplate
+from tasks.pages.blocks import Element, is_hidden, named
 
 FAR = 15.0  # elements up, for what is not around a block at all
 _AROUND = "nav header footer aside form main article table ul button".split()  # noqa: SIM905

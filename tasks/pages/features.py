@@ -1,7 +1,7 @@
 """What tells a page's text from what surrounds it: some eighty numbers for each block.
 
 Its words and links, its place, what the template calls the elements around it, what stands
-beside it, and which of it the rules took (`tasks.page_choice` weighs them).
+beside it, and which of it the rules took (`tasks.pages.classifier` weighs them).
 """
 
 import math
@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tasks import boilerplate
-from tasks.page_about import About
-from tasks.page_names import FAR, Names
-from tasks.page_tree import UNSEEN, Block, Element, blocks, remove, squeezed
+from tasks.pages import boilerplate
+from tasks.pages.about import About
+from tasks.pages.blocks import (
+    UNSEEN,
+    Block,
+    Element,
+    blocks,
+    remove,
+    squeezed,
+)
+from tasks.pages.names import FAR, Names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

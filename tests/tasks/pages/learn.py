@@ -1,6 +1,6 @@
-"""Learn `tasks/page_trees.npz` from pages whose main text is known.
+"""Learn `tasks/pages/trees.npz` from pages whose main text is known.
 
-    python tests/tasks/learn_pages.py WCXB/dev        (with `pip install lightgbm`)
+    python tests/tasks/pages/learn.py WCXB/dev        (with `pip install lightgbm`)
 
 The folder has `html/NAME.html.gz` and `ground-truth/NAME.json`, as WCXB's development part has
 (https://github.com/Murrough-Foley/web-content-extraction-benchmark, CC BY 4.0). Shown is the
@@ -24,11 +24,12 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import articles, webpages
-from tasks.page_about import About, about
-from tasks.page_choice import TREES, settled
-from tasks.page_features import Read, read
-from tasks.page_tree import body_of, squeezed
+from tasks.pages import articles
+from tasks.pages import markup as webpages
+from tasks.pages.about import About, about
+from tasks.pages.blocks import body_of, squeezed
+from tasks.pages.classifier import TREES, settled
+from tasks.pages.features import Read, read
 
 _COUNT = 200
 _SETTINGS = {
