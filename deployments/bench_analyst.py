@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tasks.aggregation import LATER
+from tasks.tables.aggregation import LATER
 
 _NAME = "bench"
 _SIDES = ("duckdb", "report", "duckdb imported", "report imported")

@@ -4,9 +4,15 @@ import asyncio
 
 from prefect import flow, get_run_logger, task
 
-from tasks import base_weights, page_cache, reading, turns, upkeep
+from tasks import (
+    base_weights,
+    page_cache,
+    turns,
+    upkeep,
+)
 from tasks.outcomes import accountable
 from tasks.store import store
+from tasks.tables import loading as reading
 from thirdshift.outcome import Outcome
 from thirdshift.settings import settings
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.analyses import read
-from tasks.notation import Column, quoted
-from tasks.reading import carefully, relation
-from tasks.relation import Relation, connected
+from tasks.tables.columns import Column, quoted
+from tasks.tables.loading import carefully, relation
+from tasks.tables.relation import Relation, connected
 from thirdshift.analysis import Analysis, Extracted
 from thirdshift.errors import AnalysisInvalid, DataInvalid, SourceUnavailable
 from thirdshift.records import now

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks import charts
-from tasks.cube import Cube
 from tasks.insights import Change, Insights
 from tasks.rendering import cell, plain
 from tasks.sentences import named, sentence
+from tasks.tables.cube import Cube
 from tasks.text.figures import day, figure
 from thirdshift.analysis import (
     Analysis,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tasks.machine.disk import ensure_room
 from tasks.splits import Split
-from tasks.suites import unmet
+from tasks.tables.validation import unmet
 from tasks.text.scrubbing import detect
 from thirdshift.errors import DatasetInvalid
 from thirdshift.learning import Dataset, Example, Preference, Rejected

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from tasks.aggregation import scan
-from tasks.cube import Cube
-from tasks.expectations import check, expected, missing_columns
 from tasks.findings import find_quality
 from tasks.quarantine import Quarantined, quarantine
-from tasks.reading import carefully, relation
-from tasks.relation import Relation, connected
-from tasks.streamed import Streamed
+from tasks.tables.aggregation import scan
+from tasks.tables.conditions import Streamed
+from tasks.tables.cube import Cube
+from tasks.tables.expectations import check, expected, missing_columns
+from tasks.tables.loading import carefully, relation
+from tasks.tables.relation import Relation, connected
 from thirdshift.analysis import Analysis, Extracted, Failure
 from thirdshift.findings import Finding, Quantity
 from thirdshift.settings import settings

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.cube import Cube
 from tasks.findings import (
     find_anomalies,
     find_movers,
@@ -14,6 +13,7 @@ from tasks.findings import (
 from tasks.findings.correlation import find_correlations
 from tasks.findings.movers import Window, explain_anomaly, last_periods
 from tasks.findings.significance import corrected
+from tasks.tables.cube import Cube
 from thirdshift.analysis import Analysis, Measure
 from thirdshift.findings import Finding
 from thirdshift.records import Record

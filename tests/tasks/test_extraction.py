@@ -18,9 +18,9 @@ from keyring.backend import KeyringBackend
 from openpyxl import Workbook
 from pyarrow.csv import write_csv
 
-from tasks.cube import Cube
 from tasks.examination import examine
 from tasks.extraction import extract
+from tasks.tables.cube import Cube
 from thirdshift.analysis import Analysis
 from thirdshift.errors import SecretMissing, SourceUnavailable
 from thirdshift.settings import settings

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.expectations import SHOWN, said
-from tasks.relation import Relation
+from tasks.tables.expectations import SHOWN, said
+from tasks.tables.relation import Relation
 from thirdshift.analysis import Analysis, Expectation, Failure
 from thirdshift.errors import AnalysisInvalid
 

@@ -9,10 +9,10 @@ from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from tasks import cells
-from tasks.cube import LONG, Cube, shaped
-from tasks.notation import quoted
-from tasks.relation import Relation
+from tasks.tables import cells
+from tasks.tables.columns import quoted
+from tasks.tables.cube import LONG, Cube, shaped
+from tasks.tables.relation import Relation
 from thirdshift.analysis import Analysis, Frequency
 
 if TYPE_CHECKING:

@@ -6,7 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tasks.notation import EMPTY, Column, literal, quoted
+from tasks.tables.columns import (
+    EMPTY,
+    Column,
+    literal,
+    quoted,
+)
 from thirdshift.analysis import Filter
 from thirdshift.errors import DataInvalid
 from thirdshift.settings import settings

@@ -9,8 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.relation import Relation
-from tasks.suites import broken
+from tasks.tables.relation import Relation
+from tasks.tables.validation import broken
 from thirdshift.analysis import Analysis, Expectation, Failure
 from thirdshift.errors import AnalysisInvalid
 

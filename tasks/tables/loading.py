@@ -7,10 +7,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from tasks.delimited import Layout, is_utf8, layout, transcode
 from tasks.machine import disk
-from tasks.notation import Column, dated, judge, literal, quoted, timed
-from tasks.relation import Relation
+from tasks.tables.columns import (
+    Column,
+    dated,
+    judge,
+    literal,
+    quoted,
+    timed,
+)
+from tasks.tables.delimited import (
+    Layout,
+    is_utf8,
+    layout,
+    transcode,
+)
+from tasks.tables.relation import Relation
 from thirdshift.analysis import Analysis, Extracted, Time
 from thirdshift.errors import DataInvalid
 from thirdshift.records import content_hash

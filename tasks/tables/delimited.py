@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tasks.notation import Column, decimal_mark, judge
+from tasks.tables.columns import Column, decimal_mark, judge
 from tasks.text.decoding import decode
 from thirdshift.data_sources import Dialect
 from thirdshift.errors import SourceUnavailable

@@ -7,8 +7,8 @@ and in no series.
 
 from collections.abc import Sequence
 
-from tasks.notation import quoted
-from tasks.relation import Relation, kept
+from tasks.tables.columns import quoted
+from tasks.tables.relation import Relation, kept
 from thirdshift.analysis import (
     ROWS,
     Analysis,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from tasks import moments
+from tasks.tables import dates as moments
 
 Kind = Literal["number", "moment", "text"]
 

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow.csv import write_csv
 
-from tasks import reading
-from tasks.cube import Cube
 from tasks.examination import examine
 from tasks.extraction import extract
 from tasks.quarantine import Quarantined
+from tasks.tables import loading as reading
+from tasks.tables.cube import Cube
 from thirdshift.analysis import Analysis, Time
 from thirdshift.errors import DataInvalid
 from thirdshift.settings import settings
