@@ -206,7 +206,7 @@ def _keychain() -> Finding:
 
 
 def _browser() -> Finding:
-    from tasks.browser import find
+    from tasks.web.browser import find
 
     try:
         return _ok("browser", str(find()))

@@ -26,7 +26,7 @@ from thirdshift.keychain import secret
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:
-    from tasks.fetched import Page
+    from tasks.web.page import Page
 
 _PAUSE = 0.2  # seconds between two pages of one API
 _JSON = "application/json, */*;q=0.5"
@@ -179,8 +179,8 @@ def _credentials(auth: Auth | None) -> tuple[dict[str, str], dict[str, str]]:
 def _fetch(
     url: httpx.URL, headers: Mapping[str, str], before: Snapshot | None, accept: str
 ) -> "Page":
-    from tasks.fetched import Limits
-    from tasks.web import fetch
+    from tasks.web.fetch import fetch
+    from tasks.web.page import Limits
 
     most = int(settings().analyst.fetch_mb * 1e6)
     limits = Limits(seconds=600, wire_bytes=most, body_bytes=most, tries=3)

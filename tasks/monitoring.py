@@ -10,19 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from tasks import (
-    feeds,
-    places,
-    robots,
-    stories,
-)
-from tasks.fetched import Limits, Page
+from tasks import feeds, stories
 from tasks.matching import judge
 from tasks.pages import articles
 from tasks.posts import posts
 from tasks.sources import feed_url
 from tasks.store import Row, quoted, store
 from tasks.text.language import sentences
+from tasks.web import mirror as places
+from tasks.web import robots
+from tasks.web.page import Limits, Page
 from thirdshift.errors import FeedBroken, PageUnavailable, ThirdShiftError
 from thirdshift.newsroom import (
     Entry,

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from tasks import web
 from tasks.feeds import plain
+from tasks.web import fetch as web
 from thirdshift.errors import FeedBroken, PageUnavailable
 from thirdshift.keychain import secret
 from thirdshift.newsroom import Entry, Source

@@ -4,13 +4,15 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tasks import crawling, places, sources
-from tasks.fetched import Limits, Page
+from tasks import sources
 from tasks.pages import articles
 from tasks.pages.metadata import metadata
 from tasks.passages import Article
 from tasks.stories import canonical, text_of
 from tasks.text.language import terms
+from tasks.web import crawling
+from tasks.web import mirror as places
+from tasks.web.page import Limits, Page
 from thirdshift.errors import AddressRefused, RobotsDisallowed, ThirdShiftError
 from thirdshift.newsroom import Story, Visit
 from thirdshift.settings import settings

@@ -13,12 +13,13 @@ import httpx
 import pytest
 
 from deployments.environment import environment
-from tasks import addresses, weights
+from tasks import weights
 from tasks.models.embedded import runtime as embedded
 from tasks.models.embedded import server as engine_server
 from tasks.models.embedded.files import built_in
 from tasks.models.ollama import runtime as ollama_runtime
 from tasks.models.runtime import runtime
+from tasks.web import addresses
 from tests.hostile import Web
 from thirdshift.settings import settings
 

@@ -39,7 +39,6 @@ HOUSES: dict[str, Floors] = {  # "" are a room's own files
 MAY_FETCH = {"analysis", "newsroom"}  # besides tasks.web itself
 FLAT: set[str] = {
     "adapters",
-    "addresses",
     "admission",
     "analyses",
     "analysis_drafts",
@@ -49,13 +48,11 @@ FLAT: set[str] = {
     "apis",
     "architectures",
     "base_weights",
-    "browser",
     "canary",
     "charts",
     "claims",
     "confidence",
     "corrections",
-    "crawling",
     "credit",
     "criteria",
     "curate",
@@ -72,7 +69,6 @@ FLAT: set[str] = {
     "exporting",
     "extraction",
     "feeds",
-    "fetched",
     "files",
     "finetune",
     "fluency",
@@ -99,14 +95,10 @@ FLAT: set[str] = {
     "notices",
     "occurrences",
     "outcomes",
-    "pacing",
     "packing",
-    "page_cache",
     "passages",
     "pdf",
-    "pinned",
     "pipeline",
-    "places",
     "posts",
     "preemption",
     "publishing",
@@ -120,7 +112,6 @@ FLAT: set[str] = {
     "report",
     "research",
     "reviewing",
-    "robots",
     "rows",
     "runs",
     "schedule",
@@ -149,11 +140,9 @@ FLAT: set[str] = {
     "training_run",
     "training_state",
     "turns",
-    "unpacking",
     "upkeep",
     "verdict",
     "vocabulary",
-    "web",
     "weights",
     "word",
     "wording",
@@ -251,6 +240,7 @@ def fetching(root: Path) -> list[str]:
         name
         for name, others in graph(root).items()
         if name.startswith("tasks.") and not name.startswith(allowed)
+        if name.split(".")[1] not in FLAT
         if any(other.startswith("tasks.web.") for other in others)
     ]
 

@@ -57,7 +57,7 @@ def test_the_house_keeps_its_rules(rule: Callable[[Path], list[str]]) -> None:
         ("tasks/analysis/extraction/rows.py", "import tasks.analysis.archive", floors.upward),
         ("tasks/runs/gate.py", "from flows import ingest", floors.upward),
         ("deployments/services/server.py", "import deployments.cli.app", floors.upward),
-        ("tasks/feedback/turns.py", "from tasks.web import fetch", floors.fetching),
+        ("tasks/feedback/turns.py", "from tasks.web.fetch import fetch", floors.fetching),
         ("tasks/memory/__init__.py", "return", floors.busy_faces),
     ],
 )

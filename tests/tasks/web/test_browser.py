@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks import browser, web
 from tasks.pages import articles
+from tasks.web import browser
+from tasks.web import fetch as web
 from tests.hostile import Web
 from thirdshift.errors import BrowserMissing, LimitExceeded
 

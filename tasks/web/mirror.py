@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from tasks import web
-from tasks.fetched import Limits, Page
+from tasks.web import fetch as web
+from tasks.web.page import Limits, Page
 from thirdshift.errors import DocumentUnreadable, LimitExceeded
 
 _KINDS = {".rss": "application/rss+xml", ".atom": "application/atom+xml", ".xml": "text/xml"}

@@ -3,8 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from tasks import crawling, page_cache, robots
-from tasks.fetched import Page
+from tasks.web import cache as page_cache
+from tasks.web import crawling, robots
+from tasks.web.page import Page
 from tests.hostile import Web
 from thirdshift.errors import AddressRefused, PageUnavailable, RobotsDisallowed
 from thirdshift.records import now

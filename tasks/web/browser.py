@@ -16,8 +16,8 @@ from typing import Any
 
 import platformdirs
 
-from tasks import web
-from tasks.fetched import Limits, Page
+from tasks.web import fetch as web
+from tasks.web.page import Limits, Page
 from thirdshift.errors import BrowserMissing, LimitExceeded, ThirdShiftError
 from thirdshift.records import now
 from thirdshift.settings import settings

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks import addresses, pacing, web
-from tasks.fetched import Limits, Page
+from tasks.web import addresses, pacing
+from tasks.web import fetch as web
+from tasks.web.page import Limits, Page
 from tests.conftest import free_port
 from tests.hostile import Web, answer, redirect
 from thirdshift.errors import (

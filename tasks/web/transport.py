@@ -10,7 +10,7 @@ from typing import Any
 
 import httpcore
 
-from tasks import addresses
+from tasks.web import addresses
 from thirdshift.errors import LimitExceeded
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import httpx
 
-from tasks import addresses, page_cache, web
-from tasks.fetched import Limits, Page
+from tasks.web import addresses
+from tasks.web import cache as page_cache
+from tasks.web import fetch as web
+from tasks.web.page import Limits, Page
 from thirdshift.errors import PageUnavailable, RobotsDisallowed
 from thirdshift.settings import settings
 

@@ -2,14 +2,18 @@
 
 from datetime import timedelta
 
-from tasks import (
-    browser,
-    page_cache,
-    robots,
-    web,
-)
-from tasks.fetched import Limits, Page
 from tasks.pages import articles
+from tasks.web import (
+    browser,
+    robots,
+)
+from tasks.web import (
+    cache as page_cache,
+)
+from tasks.web import (
+    fetch as web,
+)
+from tasks.web.page import Limits, Page
 from thirdshift.records import now
 from thirdshift.settings import settings
 

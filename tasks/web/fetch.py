@@ -16,10 +16,10 @@ from ssl import SSLContext
 import httpcore
 import httpx
 
-from tasks import addresses, pacing
-from tasks.fetched import Limits, Page
-from tasks.pinned import Budget, PinnedBackend
-from tasks.unpacking import ACCEPTED, unpacked
+from tasks.web import addresses, pacing
+from tasks.web.decompression import ACCEPTED, unpacked
+from tasks.web.page import Limits, Page
+from tasks.web.transport import Budget, PinnedBackend
 from thirdshift.errors import LimitExceeded, PageUnavailable
 from thirdshift.records import now
 from thirdshift.settings import settings

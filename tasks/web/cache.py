@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.fetched import Page
+from tasks.web.page import Page
 from thirdshift.records import content_hash, now
 from thirdshift.settings import settings
 
