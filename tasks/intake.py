@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks import indexing
-from tasks.documents import read, walk
+from tasks.documents.files import read, walk
 from tasks.store import Row, quoted, store
 from tasks.text.splitting import split
 from thirdshift.errors import DocumentUnreadable

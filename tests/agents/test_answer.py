@@ -12,7 +12,7 @@ import yaml
 from agents import answer as agent
 from agents.answer import Draft, ask
 from tasks import digest, indexing, report
-from tasks.documents import read
+from tasks.documents.files import read
 from tasks.intake import ingest
 from tasks.models.current import Choice, choose
 from tasks.models.protocol import ModelRuntime

@@ -10,12 +10,12 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from tasks.kinds import kind_of, language_of
-from tasks.mail import read_mails
+from tasks.documents.kinds import kind_of, language_of
+from tasks.documents.mail import read_mails
+from tasks.documents.pdf import read_pdf
+from tasks.documents.word import read_docx
 from tasks.pages.markup import read_html
-from tasks.pdf import read_pdf
 from tasks.text.decoding import clean, decode
-from tasks.word import read_docx
 from thirdshift.errors import DocumentUnreadable
 from thirdshift.records import Extract, Reading
 from thirdshift.settings import settings

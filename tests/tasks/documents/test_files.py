@@ -13,7 +13,7 @@ import docx
 import pytest
 from fpdf import FPDF
 
-from tasks.documents import kind_of, read, walk
+from tasks.documents.files import kind_of, read, walk
 from thirdshift.errors import DocumentUnreadable
 from thirdshift.records import Extract, Reading
 

@@ -1,0 +1,1 @@
+"""Documents: the owner's files to text. Start with `files` (`walk`, `read`)."""
