@@ -50,7 +50,6 @@ FLAT: set[str] = {
     "base_weights",
     "canary",
     "charts",
-    "claims",
     "confidence",
     "corrections",
     "credit",
@@ -118,7 +117,6 @@ FLAT: set[str] = {
     "snapshots",
     "sources",
     "splits",
-    "statements",
     "steps",
     "store",
     "stories",
@@ -140,7 +138,6 @@ FLAT: set[str] = {
     "verdict",
     "vocabulary",
     "weights",
-    "wording",
 }  # modules of tasks/ that still stand in no room; may only shrink
 
 

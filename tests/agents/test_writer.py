@@ -8,9 +8,15 @@ import pytest
 
 from agents import writer
 from agents.writer import Outline, Section, Sentence, write
-from tasks.claims import unsupported
 from tasks.drafts import unknown_citations
-from tests.tasks.test_claims import DAMP, HARVEST, LIES, STUDY, TRUE
+from tasks.grounding.claims import unsupported
+from tests.tasks.grounding.test_claims import (
+    DAMP,
+    HARVEST,
+    LIES,
+    STUDY,
+    TRUE,
+)
 from thirdshift.errors import RuntimeUnavailable
 from thirdshift.newsroom import Draft, Topic
 

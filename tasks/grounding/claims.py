@@ -12,8 +12,16 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from tasks.grounding.wording import (
+    HARMLESS,
+    Number,
+    hedges,
+    negations,
+    numbers,
+    opposed,
+    stems,
+)
 from tasks.text.language import is_japanese, sentences
-from tasks.wording import HARMLESS, Number, hedges, negations, numbers, opposed, stems
 from thirdshift.newsroom import Claim, Passage
 
 WINDOW = 3  # neighbouring sentences

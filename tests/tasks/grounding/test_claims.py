@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tasks.claims import checked, unsupported
+from tasks.grounding.claims import checked, unsupported
 from thirdshift.newsroom import Claim, Passage
 
 HARVEST = Passage(
