@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, Field
 
-from tasks.fusion import FOREIGN
-from tasks.memory import cosines, recall, similarities
+from tasks.memory.fusion import FOREIGN
+from tasks.memory.retrieval import cosines, recall, similarities
 from tasks.models.current import version_of
 from tasks.models.protocol import ModelRuntime
 from tasks.models.runtime import runtime, structured

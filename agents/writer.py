@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, Field
 
 from tasks.grounding.claims import checked
-from tasks.memory import similarities
+from tasks.memory.retrieval import similarities
 from tasks.models.protocol import ModelRuntime
 from tasks.models.runtime import structured
 from tasks.text.language import sentences

@@ -144,8 +144,8 @@ def _elsewhere() -> Iterator[Path]:
 
 def _fill(size: int) -> tuple[Any, Any]:
     """Store `size` made-up chunks: vectors in clusters of varied density, Zipfian words."""
+    from tasks.memory.store import store
     from tasks.models.embedding import embedder
-    from tasks.store import store
 
     random = np.random.default_rng(0)
     dim = embedder().dim
@@ -184,9 +184,9 @@ def _row(number: int, words: Any, vector: Any) -> dict[str, Any]:
 
 
 def _searched(vectors: Any, words: Any) -> dict[str, Any]:
-    from tasks.memory import recall
+    from tasks.memory.retrieval import recall
+    from tasks.memory.store import store
     from tasks.models.embedding import embedder
-    from tasks.store import store
 
     random = np.random.default_rng(1)
     chosen = random.integers(0, len(vectors), _QUERIES)
@@ -225,9 +225,9 @@ def _write_files(folder: Path, count: int, salt: int) -> Path:
 
 def _ingested(folder: Path) -> tuple[float, int, float]:
     """Return seconds of reading the folder, its chunks, and seconds of embedding them bare."""
-    from tasks.intake import ingest
+    from tasks.memory.ingestion import ingest
+    from tasks.memory.store import store
     from tasks.models.embedding import embedder
-    from tasks.store import store
 
     embedder().passage(["warm"])
     store().table("chunks")

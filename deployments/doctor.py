@@ -143,8 +143,8 @@ def _training() -> Finding:
 
 
 def _store() -> Finding:
+    from tasks.memory.store import store
     from tasks.report import memory_figures
-    from tasks.store import store
 
     figures = memory_figures()
     said = f"{figures.chunks} chunks, {figures.megabytes} MB; all chunks made by {store().model}."

@@ -21,7 +21,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Read files and folders into memory."""
-    from tasks.intake import ingest as take_in
+    from tasks.memory.ingestion import ingest as take_in
 
     with waiting("Reading") as report:
         counts: Counter[str] = Counter()
@@ -41,7 +41,7 @@ def ingest(
 
 def search(query: str, k: Count = 5, as_json: Json = False) -> None:
     """Find passages by meaning and by words."""
-    from tasks.memory import recall
+    from tasks.memory.retrieval import recall
 
     hits = recall(query, k)
     if as_json:
@@ -69,7 +69,7 @@ def forget(identity: str) -> None:
 
     A file that is still in a folder you read in comes back when it changes.
     """
-    from tasks.indexing import forget as delete
+    from tasks.memory.indexing import forget as delete
 
     if not (gone := delete([identity])):
         raise NotFound(f"Memory has no chunk or document {identity!r}.", _IDS)
@@ -78,7 +78,7 @@ def forget(identity: str) -> None:
 
 def reindex() -> None:
     """Make all vectors anew with the embedding model of the settings."""
-    from tasks.indexing import reindex as embed_again
+    from tasks.memory.indexing import reindex as embed_again
 
     with waiting("Embedding"):
         total = embed_again()

@@ -10,7 +10,7 @@ from agents.narrative import narrate
 from tasks import analyses, analysis_report, insights
 from tasks.examination import examine
 from tasks.extraction import extract
-from tasks.indexing import remember
+from tasks.memory.indexing import remember
 from tasks.outcomes import accountable
 from thirdshift.analysis import Analysis
 from thirdshift.outcome import Outcome

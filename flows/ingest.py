@@ -8,9 +8,9 @@ from pathlib import Path
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_table_artifact
 
-from tasks import intake
+from tasks.memory import ingestion as intake
+from tasks.memory.store import store
 from tasks.outcomes import accountable
-from tasks.store import store
 from thirdshift.outcome import Outcome
 from thirdshift.records import Reading
 from thirdshift.settings import settings

@@ -4,9 +4,10 @@ import asyncio
 
 from prefect import flow, get_run_logger, task
 
-from tasks import base_weights, turns, upkeep
+from tasks import base_weights, turns
+from tasks.memory import maintenance as upkeep
+from tasks.memory.store import store
 from tasks.outcomes import accountable
-from tasks.store import store
 from tasks.tables import loading as reading
 from tasks.web import cache as page_cache
 from thirdshift.outcome import Outcome

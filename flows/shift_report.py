@@ -8,7 +8,7 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from agents.brief import brief
 from tasks import digest, report
-from tasks.indexing import remember
+from tasks.memory.indexing import remember
 from tasks.outcomes import accountable, history
 from tasks.runs import lost_runs
 from thirdshift.outcome import Outcome

@@ -20,10 +20,10 @@ from tasks.base_weights import base_weights
 from tasks.canary import compare
 from tasks.lora import CONFIG, WEIGHTS, read
 from tasks.machine.disk import sync
+from tasks.memory.store import store
 from tasks.merging import merge
 from tasks.models.current import Choice, choice, choose
 from tasks.models.runtime import runtime
-from tasks.store import store
 from tasks.weights import content
 from thirdshift.errors import AdapterRefused, NotFound
 from thirdshift.records import Record, now

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tasks.analysis_text import Last, Report, draw, markdown
 from tasks.machine.disk import place
+from tasks.memory.store import quoted, store
 from tasks.rendering import data_uri, page
 from tasks.sentences import named, sentence
-from tasks.store import quoted, store
 from thirdshift.analysis import Analysis
 from thirdshift.records import content_hash
 from thirdshift.settings import settings

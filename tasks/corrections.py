@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks import indexing
 from tasks.credit import question_key
+from tasks.memory import indexing
+from tasks.memory.store import Row, quoted, store
+from tasks.memory.superseding import PREFIX
 from tasks.models.embedding import embedder
-from tasks.store import Row, quoted, store
-from tasks.superseding import PREFIX
 from thirdshift.learning import Change, Feedback
 from thirdshift.records import Note, content_hash
 

@@ -13,7 +13,7 @@ import yaml
 
 from tasks import examples, publishing
 from tasks.machine.disk import place
-from tasks.store import quoted, store
+from tasks.memory.store import quoted, store
 from thirdshift.errors import NotFound, ThirdShiftError
 from thirdshift.newsroom import Draft, DraftStatus, Review
 from thirdshift.records import now

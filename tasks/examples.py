@@ -7,7 +7,7 @@ cannot forget, and are scrubbed first. Ids are hashes of the content: the same t
 from collections.abc import Callable
 from typing import Any
 
-from tasks.store import Row, quoted, store
+from tasks.memory.store import Row, quoted, store
 from tasks.text.scrubbing import scrub
 from tasks.turns import turn as find_turn
 from thirdshift.errors import NotCollected, NotFound, ThirdShiftError

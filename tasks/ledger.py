@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tasks.store import store
+from tasks.memory.store import store
 from thirdshift.outcome import Outcome, Ran
 
 

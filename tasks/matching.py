@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import stories
+from tasks.memory.store import store
 from tasks.models.embedding import embedder
-from tasks.store import store
 from tasks.stories import Known, text_of
 from thirdshift.newsroom import (
     Entry,

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from tasks import indexing
-from tasks.store import quoted, store
+from tasks.memory import indexing
+from tasks.memory.store import quoted, store
 from thirdshift.newsroom import Passage
 from thirdshift.records import Note, Record, now
 from thirdshift.settings import settings

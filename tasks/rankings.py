@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from tasks.credit import newest
-from tasks.memory import recall
-from tasks.store import Row, quoted, store
+from tasks.memory.retrieval import recall
+from tasks.memory.store import Row, quoted, store
 from thirdshift.learning import Change, Feedback
 
 Rankings = Mapping[str, Sequence[str]]  # ids of chunks, best first, by question

@@ -12,8 +12,8 @@ from typing import Literal
 from tasks import corrections
 from tasks.credit import Credit, credit, pooled
 from tasks.examples import taught
-from tasks.store import Row, quoted, store
-from tasks.superseding import PREFIX
+from tasks.memory.store import Row, quoted, store
+from tasks.memory.superseding import PREFIX
 from thirdshift.errors import NotFound
 from thirdshift.learning import Change, Feedback, Refinement
 from thirdshift.records import content_hash

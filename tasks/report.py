@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from tasks import charts, verdict
 from tasks.energy import spent
 from tasks.machine.disk import place
+from tasks.memory.store import store
 from tasks.rendering import (
     cell,
     data_uri,
@@ -16,7 +17,6 @@ from tasks.rendering import (
     page,
     plain,
 )
-from tasks.store import store
 from thirdshift.outcome import Ran
 from thirdshift.records import Record
 from thirdshift.settings import settings

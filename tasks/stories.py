@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
+from tasks.memory.store import Row, quoted, store
 from tasks.models.embedding import embedder
-from tasks.store import Row, quoted, store
 from thirdshift.errors import NotFound
 from thirdshift.newsroom import Entry, Story
 from thirdshift.records import now

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from tasks.store import store
+from tasks.memory.store import store
 from thirdshift.errors import NotFound, ThirdShiftError
 from thirdshift.learning import Turn
 from thirdshift.records import content_hash, now

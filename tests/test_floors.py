@@ -52,7 +52,7 @@ def test_the_house_keeps_its_rules(rule: Callable[[Path], list[str]]) -> None:
     ("file", "line", "rule"),
     [
         ("tasks/text/decoding.py", "from tasks.memory.store import store", floors.upward),
-        ("tasks/pages/markup.py", "from tasks.schemas.cube import Cube", floors.upward),
+        ("tasks/pages/markup.py", "from tasks.memory.schemas.cube import Cube", floors.upward),
         ("tasks/learning/weights/lora.py", "import tasks.learning.training.run", floors.upward),
         ("tasks/analysis/extraction/rows.py", "import tasks.analysis.archive", floors.upward),
         ("tasks/runs/gate.py", "from flows import ingest", floors.upward),

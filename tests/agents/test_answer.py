@@ -11,9 +11,9 @@ import yaml
 
 from agents import answer as agent
 from agents.answer import Draft, ask
-from tasks import digest, indexing, report
+from tasks import digest, memory, report
 from tasks.documents.files import read
-from tasks.intake import ingest
+from tasks.memory.ingestion import ingest
 from tasks.models.current import Choice, choose
 from tasks.models.protocol import ModelRuntime
 from tasks.models.runtime import runtime
@@ -45,7 +45,7 @@ def large(engine: ModelRuntime, monkeypatch: pytest.MonkeyPatch) -> Callable[[Dr
 
 
 def test_a_small_model_quotes_and_says_so(engine: ModelRuntime) -> None:
-    indexing.remember(NOTES)
+    memory.remember(NOTES)
 
     english = ask("When is the next service of the roaster?")
     japanese = ask("京都店の定休日は何曜日ですか。")
@@ -59,7 +59,7 @@ def test_a_small_model_quotes_and_says_so(engine: ModelRuntime) -> None:
 
 
 def test_nothing_relevant_is_said_in_the_language_of_the_question(engine: ModelRuntime) -> None:
-    indexing.remember(NOTES)
+    memory.remember(NOTES)
 
     assert "Memory has n" in ask("Who wrote the Tale of Genji?").answer
     assert "記録はありません" in ask("富士山の高さは何メートルですか。").answer
@@ -72,7 +72,7 @@ def test_an_empty_memory_has_no_answer_and_no_sources(engine: ModelRuntime) -> N
 
 
 def test_a_trusted_model_words_the_answer_and_cites(large: Callable[[Draft], None]) -> None:
-    indexing.remember(NOTES)
+    memory.remember(NOTES)
     large(Draft(answerable=True, answer="It is due on 14 September.", passages=[1]))
 
     worded = ask("When is the next service of the roaster?")
@@ -84,7 +84,7 @@ def test_a_trusted_model_words_the_answer_and_cites(large: Callable[[Draft], Non
 
 
 def test_a_turn_names_the_adapter_that_worded_it(large: Callable[[Draft], None]) -> None:
-    indexing.remember(NOTES)
+    memory.remember(NOTES)
     large(Draft(answerable=True, answer="It is due on 14 September.", passages=[1]))
     base = runtime().model("sentinel")
     choose(Choice(runtime=runtime().name, base=base, version="night:v3", model=base))
@@ -106,7 +106,7 @@ def test_a_turn_names_the_adapter_that_worded_it(large: Callable[[Draft], None])
 def test_an_invented_number_or_source_gives_way_to_quotes(
     large: Callable[[Draft], None], draft: Draft
 ) -> None:
-    indexing.remember(NOTES)
+    memory.remember(NOTES)
     large(draft)
 
     quoted = ask("When is the next service of the roaster?")
@@ -116,7 +116,7 @@ def test_an_invented_number_or_source_gives_way_to_quotes(
 
 
 def test_a_trusted_model_may_refuse(large: Callable[[Draft], None]) -> None:
-    indexing.remember(NOTES)
+    memory.remember(NOTES)
     large(Draft(answerable=False, answer="", passages=[]))
 
     assert ask("What did the service of the roaster cost?").tier == "none"
@@ -200,7 +200,7 @@ def test_what_the_night_did_is_answered_from_its_report(
     )
     figures = MemoryFigures(documents={}, chunks=0, megabytes=0)
     shift = Shift(since=at, until=at, runs=[run], lost=[], memory=figures)
-    indexing.remember([*NOTES, digest.note(shift, report.latest())])
+    memory.remember([*NOTES, digest.note(shift, report.latest())])
 
     answer = ask(question)
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deployments.cli import app
-from tasks import indexing, memory
+from tasks import memory
 from tasks.examples import give_feedback
 from tasks.models.protocol import ModelRuntime
 from tasks.refinement import refine
@@ -29,7 +29,7 @@ def _json(*words: str) -> Any:
 
 @pytest.fixture
 def asked(engine: ModelRuntime) -> str:
-    indexing.remember([NOTE])
+    memory.remember([NOTE])
     return str(_json("ask", "When was the roaster serviced?")["id"])
 
 
@@ -92,7 +92,7 @@ def test_without_consent_no_model_is_even_asked(override: Callable[..., None]) -
 
 
 def test_what_is_recalled_can_be_forgotten_by_its_id() -> None:
-    indexing.remember([NOTE])
+    memory.remember([NOTE])
     (hit,) = _json("search", "roaster")
 
     assert "1 chunks" in _invoke("forget", hit["chunk_id"]).stdout
@@ -102,7 +102,7 @@ def test_what_is_recalled_can_be_forgotten_by_its_id() -> None:
 
 
 def test_what_a_night_changed_is_listed_and_taken_back() -> None:
-    indexing.remember([NOTE])
+    memory.remember([NOTE])
     cited = [hit.chunk_id for hit in memory.recall(NOTE)]
     give_feedback("bad", keep_turn("When was it?", "In May.", cited, tier="quote"))
     assert "from the next night" in _invoke("refine", "list").stdout

@@ -10,7 +10,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 
 from tasks import drafts, examples, passages, publishing
-from tasks.store import store
+from tasks.memory.store import store
 from tests.deployments.conftest import Shift, ended, until
 from thirdshift.errors import ThirdShiftError
 from thirdshift.newsroom import Draft, Topic

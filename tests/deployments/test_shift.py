@@ -11,9 +11,9 @@ from rich.console import Console
 from deployments.catalogue import catalogue
 from deployments.shift import nightly, run_shift
 from tasks import memory
-from tasks.intake import ingest
+from tasks.memory.ingestion import ingest
+from tasks.memory.store import _open, store
 from tasks.outcomes import history
-from tasks.store import _open, store
 from tests.conftest import free_port
 from thirdshift.records import now
 from thirdshift.settings import settings

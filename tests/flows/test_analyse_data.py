@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 from agents.answer import ask
 from flows.analyse_data import analyse_data
 from tasks.analysis_report import last_report
-from tasks.store import store
+from tasks.memory.store import store
 from thirdshift.outcome import Outcome
 from thirdshift.paths import DATASETS
 from thirdshift.settings import settings

@@ -9,10 +9,10 @@ from prefect.client.schemas.objects import State
 from flows.ingest import ingest
 from flows.maintain_store import maintain_store
 from flows.shift_report import shift_report
-from tasks import indexing, memory
+from tasks import memory
+from tasks.memory.store import store
 from tasks.models.protocol import ModelRuntime
 from tasks.outcomes import history
-from tasks.store import store
 from thirdshift.outcome import Outcome
 from thirdshift.records import now
 
@@ -63,7 +63,7 @@ async def test_without_folders_ingest_says_which_setting_names_them(prefect: str
 
 async def test_maintenance_keeps_what_is_there(prefect: str) -> None:
     assert (await _run(maintain_store)).name == "NothingToDo"
-    indexing.remember(["One.", "Two."])
+    memory.remember(["One.", "Two."])
 
     assert (await _run(maintain_store)).name == "Done"
     assert store().count("chunks") == 2
@@ -93,7 +93,7 @@ async def test_an_error_of_ours_fails_the_run_with_its_remedy(
 ) -> None:
     from thirdshift.settings import settings
 
-    indexing.remember(["One."])
+    memory.remember(["One."])
     monkeypatch.setenv("THIRDSHIFT_MIN_FREE_GB", "1000000")
     settings.cache_clear()
 

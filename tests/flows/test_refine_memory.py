@@ -5,7 +5,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 
 from flows.refine_memory import refine_memory
-from tasks import indexing, memory
+from tasks import memory
 from tasks.examples import give_feedback
 from tasks.turns import keep_turn
 from thirdshift.outcome import Outcome
@@ -22,7 +22,7 @@ async def _run() -> State[Outcome]:
 
 
 async def test_verdicts_tell_once_and_the_table_shows_what_they_did(prefect: str) -> None:
-    indexing.remember(["The roaster was serviced in March.", "The shop opens at eight."])
+    memory.remember(["The roaster was serviced in March.", "The shop opens at eight."])
     assert (await _run()).name == "NothingToDo"
     cited = [hit.chunk_id for hit in memory.recall(QUESTION)]
     turn = keep_turn(QUESTION, "In March.", cited, tier="quote")

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from tasks import digest, report
-from tasks.indexing import remember
-from tasks.memory import recall
+from tasks.memory.indexing import remember
+from tasks.memory.retrieval import recall
+from tasks.memory.store import store
 from tasks.report import MemoryFigures, Shift
-from tasks.store import store
 from thirdshift.outcome import Outcome, OutcomeStatus, Ran
 
 START = datetime(2026, 3, 1, 2, tzinfo=UTC)

@@ -10,7 +10,13 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from deployments.cli import app
-from tasks import drafts, examples, indexing, memory, passages, publishing
+from tasks import (
+    drafts,
+    examples,
+    memory,
+    passages,
+    publishing,
+)
 from thirdshift.errors import NotFound, ThirdShiftError
 from thirdshift.newsroom import Draft, Passage, Review
 from thirdshift.records import Note
@@ -148,9 +154,7 @@ def test_what_strangers_wrote_comes_after_the_owners_own_papers() -> None:
             )
         ]
     )
-    indexing.remember(
-        [Note(text="Our roaster was serviced by Tanaka."), Note(text="Tea is green.")]
-    )
+    memory.remember([Note(text="Our roaster was serviced by Tanaka."), Note(text="Tea is green.")])
 
     hits = memory.recall("When was the roaster serviced in March?", 3)
 

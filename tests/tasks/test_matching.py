@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from tasks import indexing, stories
+from tasks import memory, stories
 from tasks.matching import found_keyword, judge
 from thirdshift.newsroom import Entry, Source, Watchlist
 from thirdshift.paths import DATASETS
@@ -67,8 +67,8 @@ def test_an_interest_takes_a_story_by_meaning() -> None:
 
 
 def test_the_owners_own_papers_are_an_interest_and_what_came_from_the_web_is_none() -> None:
-    indexing.remember([Note(text=HARVEST, title="Harvest")])
-    indexing.remember([Note(text="A new tram line opens in Lyon.", provenance="untrusted_web")])
+    memory.remember([Note(text=HARVEST, title="Harvest")])
+    memory.remember([Note(text="A new tram line opens in Lyon.", provenance="untrusted_web")])
 
     near, far = judge(
         [entry("Less parchment", RETOLD), entry("Trams", "A new tram line opens in Lyon.")],

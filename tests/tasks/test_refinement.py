@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks import indexing, memory
+from tasks import memory
 from tasks.credit import credit
 from tasks.examples import delete, give_feedback, taught
-from tasks.intake import ingest
+from tasks.memory.ingestion import ingest
+from tasks.memory.store import store
+from tasks.memory.superseding import PREFIX
 from tasks.rankings import comparison, rankings
 from tasks.refinement import considered, flagged, refine, refinements, undo
-from tasks.store import store
-from tasks.superseding import PREFIX
 from tasks.turns import keep_turn
 from thirdshift.errors import NotFound
 from thirdshift.learning import Verdict
@@ -52,7 +52,7 @@ def papers() -> None:
     """Remember the papers the questions are about, and older versions of two of them."""
     named = {topic["paper"] for topic in GIVEN["topics"]} | {row[1] for row in GIVEN["unrelated"]}
     ingest([Path("datasets/samples") / name for name in sorted(named)])
-    indexing.remember([Note(text=one["text"], source=one["source"]) for one in GIVEN["older"]])
+    memory.remember([Note(text=one["text"], source=one["source"]) for one in GIVEN["older"]])
 
 
 def _reciprocal(asked: Sequence[tuple[str, str]]) -> float:
@@ -86,7 +86,7 @@ def test_thirty_rounds_help_other_questions_and_harm_no_unrelated_one(papers: No
 
 
 def test_refining_twice_changes_nothing_more_and_undoing_restores_all() -> None:
-    indexing.remember([OLD, "The shop opens at eight.", "Invoices are paid within thirty days."])
+    memory.remember([OLD, "The shop opens at eight.", "Invoices are paid within thirty days."])
     before = _state()
     _judge(QUESTION, "bad")
     _judge("What is due in September?", "correct", "The burner is due in October.")
@@ -108,7 +108,7 @@ def test_refining_twice_changes_nothing_more_and_undoing_restores_all() -> None:
 
 
 def test_a_correction_answers_its_question_alone_and_comes_first_for_a_paraphrase() -> None:
-    indexing.remember([OLD, "The shop opens at eight.", "Invoices are paid within thirty days."])
+    memory.remember([OLD, "The shop opens at eight.", "Invoices are paid within thirty days."])
     _judge(QUESTION, "correct", "It was moved to 21 October.")
     refine(TODAY)
 
@@ -120,7 +120,7 @@ def test_a_correction_answers_its_question_alone_and_comes_first_for_a_paraphras
 
 
 def test_a_later_correction_takes_the_place_of_the_earlier_one() -> None:
-    indexing.remember([OLD])
+    memory.remember([OLD])
     _judge(QUESTION, "correct", "On 21 October.")
     refine(TODAY)
     _judge("When is the next service of the roaster, please?", "correct", "On 2 November.")
@@ -132,7 +132,7 @@ def test_a_later_correction_takes_the_place_of_the_earlier_one() -> None:
 
 
 def test_a_correction_that_repeats_a_recalled_passage_is_not_stored_anew() -> None:
-    indexing.remember([OLD])
+    memory.remember([OLD])
     _judge(QUESTION, "correct", OLD)
     refine(TODAY)
 
@@ -140,13 +140,13 @@ def test_a_correction_that_repeats_a_recalled_passage_is_not_stored_anew() -> No
 
 
 def test_a_forgotten_correction_stays_forgotten_and_a_deleted_verdict_takes_it_along() -> None:
-    indexing.remember([OLD])
+    memory.remember([OLD])
     _judge(QUESTION, "correct", "On 21 October.")
     refine(TODAY)
     corrected = f"starts_with(uri, '{PREFIX}')"
     (row,) = store().rows("chunks", corrected, ["document_id"]).to_pylist()
 
-    indexing.forget([row["document_id"]])
+    memory.forget([row["document_id"]])
     refine(TODAY)
     assert store().count("chunks", corrected) == 0
 
@@ -162,7 +162,7 @@ def test_a_forgotten_correction_stays_forgotten_and_a_deleted_verdict_takes_it_a
 
 
 def test_a_consistently_bad_passage_is_flagged_and_still_recalled() -> None:
-    (document,) = indexing.remember([OLD])
+    (document,) = memory.remember([OLD])
     for number in range(8):
         _judge(f"Roaster question {number}?", "bad")
     made = refine(TODAY)
@@ -171,19 +171,19 @@ def test_a_consistently_bad_passage_is_flagged_and_still_recalled() -> None:
     (row,) = flagged()
     assert row["text"] == OLD
     assert _texts(QUESTION) == [OLD]
-    assert indexing.forget([document]) == 1
+    assert memory.forget([document]) == 1
 
 
 def test_weights_outlast_a_new_reading_of_the_document() -> None:
     roaster = "## Roaster\n\n" + f"{OLD} " * 8
-    indexing.remember(
+    memory.remember(
         [Note(text=f"{roaster}\n\n## Shop\n\n{'It opens at eight. ' * 30}", source="log")]
     )
     _judge(QUESTION, "bad")
     refine(TODAY)
     judged = {chunk: state for chunk, state in _state().items() if state[0] < 1}
 
-    indexing.remember(
+    memory.remember(
         [Note(text=f"{roaster}\n\n## Shop\n\n{'It opens at nine. ' * 30}", source="log")]
     )
 
@@ -192,7 +192,7 @@ def test_weights_outlast_a_new_reading_of_the_document() -> None:
 
 
 def test_what_changed_is_told_with_ranks_before_and_after() -> None:
-    indexing.remember([OLD, "The roaster runs on gas.", "The shop opens at eight."])
+    memory.remember([OLD, "The roaster runs on gas.", "The shop opens at eight."])
     _judge(QUESTION, "correct", "On 21 October.")
     before = rankings(considered())
     made = refine(TODAY)
@@ -205,7 +205,7 @@ def test_what_changed_is_told_with_ranks_before_and_after() -> None:
 
 
 def test_a_derived_text_gains_no_weight() -> None:
-    indexing.remember([Note(text=OLD, source="report", provenance="derived")])
+    memory.remember([Note(text=OLD, source="report", provenance="derived")])
     for number in range(5):
         _judge(f"Roaster question {number}?", "good")
     refine(TODAY)

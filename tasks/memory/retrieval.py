@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.fusion import joined, score, strangers_last
+from tasks.memory.fusion import joined, score, strangers_last
+from tasks.memory.store import Row, quoted, store
+from tasks.memory.superseding import with_corrections
 from tasks.models.embedding import embedder
-from tasks.store import Row, quoted, store
-from tasks.superseding import with_corrections
 from tasks.text.language import is_japanese
 from thirdshift.records import Hit
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tasks.store import quoted, store
+from tasks.memory.store import quoted, store
 from thirdshift.records import now
 from thirdshift.settings import settings
 

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.store import Row
+from tasks.memory.store import Row
 from tasks.text.language import is_japanese
 
 _WORDS = 0.25  # share of the words' score beside the cosine, within one language

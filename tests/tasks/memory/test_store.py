@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from tasks.store import Row, Store, quoted, store
+from tasks.memory.store import (
+    Row,
+    Store,
+    quoted,
+    store,
+)
 from thirdshift.errors import DiskFull, StoreBusy
 from thirdshift.settings import settings
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks import indexing
 from tasks.documents.files import read, walk
-from tasks.store import Row, quoted, store
+from tasks.memory import indexing
+from tasks.memory.store import Row, quoted, store
 from tasks.text.splitting import split
 from thirdshift.errors import DocumentUnreadable
 from thirdshift.records import Document, Extract, Piece, Provenance, Reading, content_hash, now

@@ -17,8 +17,8 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from tasks.machine.disk import ensure_room
+from tasks.memory.schemas import MODEL_KEY, TABLES, chunks_schema
 from tasks.models.embedding import embedder
-from tasks.schemas import MODEL_KEY, TABLES, chunks_schema
 from thirdshift.errors import EmbeddingMismatch, StoreBusy
 from thirdshift.settings import settings
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from tasks import memory
-from tasks.intake import ingest
-from tasks.store import store
+from tasks.memory.ingestion import ingest
+from tasks.memory.store import store
 
 _READ = """
 import sys
 from pathlib import Path
-from tasks.intake import ingest
+from tasks.memory.ingestion import ingest
 print("on", flush=True)
 ingest([Path(sys.argv[1])])
 """

@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from tasks.memory.schemas import chunks_schema
+from tasks.memory.store import Row, quoted, store
 from tasks.models.embedding import embedder
-from tasks.schemas import chunks_schema
-from tasks.store import Row, quoted, store
 from tasks.text.splitting import split
 from thirdshift.records import Chunk, Document, Extract, Note, Piece, content_hash, now
 

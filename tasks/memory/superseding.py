@@ -7,8 +7,8 @@ stands above the passage it corrects, which goes on answering everything else.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tasks.memory.store import Row, quoted, store
 from tasks.models.embedding import embedder
-from tasks.store import Row, quoted, store
 
 if TYPE_CHECKING:
     import numpy as np
