@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, Field
 
+from tasks.feedback.turns import keep_turn
 from tasks.memory.fusion import FOREIGN
 from tasks.memory.retrieval import cosines, recall, similarities
 from tasks.models.current import version_of
 from tasks.models.protocol import ModelRuntime
 from tasks.models.runtime import runtime, structured
 from tasks.text.language import is_japanese, sentences, terms
-from tasks.turns import keep_turn
 from thirdshift.errors import ThirdShiftError
 from thirdshift.records import Answer, Hit
 from thirdshift.settings import settings

@@ -20,7 +20,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List what you taught, oldest first."""
-    from tasks.examples import taught
+    from tasks.feedback.examples import taught
 
     found = {each: taught(each) for each in ([kind] if kind else KINDS)}
     if as_json:
@@ -36,7 +36,7 @@ def list_(
 @app.command()
 def show(identity: str, as_json: Json = False) -> None:
     """Show all of one: its texts, sources, model and adapter."""
-    from tasks.examples import find
+    from tasks.feedback.examples import find
 
     kind, row = find(identity)
     if as_json:
@@ -50,7 +50,7 @@ def show(identity: str, as_json: Json = False) -> None:
 @app.command()
 def delete(identity: str) -> None:
     """Delete one for good; a verdict takes along the example it made."""
-    from tasks.examples import delete as remove
+    from tasks.feedback.examples import delete as remove
 
     out.print(f"Deleted from {remove(identity)}.")
 

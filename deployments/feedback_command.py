@@ -39,8 +39,8 @@ def prefer(
     rejected: Annotated[str, typer.Option(help="The other one.")] = "",
 ) -> None:
     """Choose between two answers of the model to a prompt, or give both yourself."""
-    from tasks.examples import prefer as keep
-    from tasks.examples import require
+    from tasks.feedback.examples import prefer as keep
+    from tasks.feedback.examples import require
 
     if bool(chosen) != bool(rejected):
         raise typer.BadParameter("--chosen and --rejected belong together.")
@@ -70,7 +70,7 @@ def _choose(prompt: str) -> tuple[str, str, str]:
 
 
 def _give(verdict: Verdict, turn: str, correction: str = "") -> None:
-    from tasks.examples import give_feedback
+    from tasks.feedback.examples import give_feedback
 
     given = give_feedback(verdict, turn, correction)
     out.print(f"Kept as {given.id[:8]}, about: {given.question}", markup=False)

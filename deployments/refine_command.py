@@ -16,7 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.
 @app.command("list")
 def list_(as_json: Json = False) -> None:
     """List the nights that changed something, oldest first."""
-    from tasks.refinement import refinements
+    from tasks.feedback.refinement import refinements
 
     found = refinements()
     if as_json:
@@ -31,7 +31,7 @@ def list_(as_json: Json = False) -> None:
 @app.command()
 def review(as_json: Json = False) -> None:
     """List the passages that answers were bad from again and again; they are still recalled."""
-    from tasks.refinement import flagged
+    from tasks.feedback.refinement import flagged
 
     found = flagged()
     if as_json:
@@ -45,7 +45,7 @@ def review(as_json: Json = False) -> None:
 @app.command()
 def undo() -> None:
     """Take the last change back; the verdicts behind it count no more until given anew."""
-    from tasks.refinement import undo as take_back
+    from tasks.feedback.refinement import undo as take_back
 
     undone = take_back()
     out.print(f"Undone {undone.id[:8]}: {escape(_counted(undone))} taken back.")

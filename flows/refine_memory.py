@@ -5,9 +5,9 @@ import asyncio
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 
-from tasks import refinement
+from tasks.feedback import refinement
+from tasks.feedback.rankings import Rankings, comparison, rankings
 from tasks.outcomes import accountable
-from tasks.rankings import Rankings, comparison, rankings
 from thirdshift.learning import Refinement
 from thirdshift.outcome import Outcome
 from thirdshift.records import now

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from tasks.curated_rows import check, replayed, rows_of, write
 from tasks.deduplication import texts, without_doubles
-from tasks.examples import taught
+from tasks.feedback.examples import taught
 from tasks.models.embedding import embedder
 from tasks.splits import split, topics
 from tasks.text.scrubbing import scrub

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from tasks import examples, publishing
+from tasks import publishing
+from tasks.feedback import examples
 from tasks.machine.disk import place
 from tasks.memory.store import quoted, store
 from thirdshift.errors import NotFound, ThirdShiftError

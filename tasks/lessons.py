@@ -15,7 +15,7 @@ from tasks.base_weights import base_weights
 from tasks.curate import curate
 from tasks.curate import require as require_enough
 from tasks.evaluate import HeldOut, Judge, Method, Model, require
-from tasks.examples import taught
+from tasks.feedback.examples import taught
 from tasks.finetune import Trained
 from tasks.models.current import choice
 from tasks.models.runtime import runtime

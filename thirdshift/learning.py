@@ -90,7 +90,7 @@ class Refinement(Record):
 
     id: str
     changes: list[Change]
-    verdicts: list[str]  # as tasks.refinement names them
+    verdicts: list[str]  # as tasks.feedback.refinement names them
     undone: bool = False
     at: datetime = Field(default_factory=now)
 

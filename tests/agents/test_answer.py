@@ -13,13 +13,13 @@ from agents import answer as agent
 from agents.answer import Draft, ask
 from tasks import digest, memory, report
 from tasks.documents.files import read
+from tasks.feedback.turns import turn
 from tasks.memory.ingestion import ingest
 from tasks.models.current import Choice, choose
 from tasks.models.protocol import ModelRuntime
 from tasks.models.runtime import runtime
 from tasks.report import MemoryFigures, Shift
 from tasks.text.language import is_japanese
-from tasks.turns import turn
 from thirdshift.outcome import Outcome, Ran
 from thirdshift.records import Answer
 from thirdshift.settings import at_home

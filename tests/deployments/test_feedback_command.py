@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from deployments.cli import app
 from tasks import memory
-from tasks.examples import give_feedback
+from tasks.feedback.examples import give_feedback
+from tasks.feedback.refinement import refine
+from tasks.feedback.turns import keep_turn
 from tasks.models.protocol import ModelRuntime
-from tasks.refinement import refine
-from tasks.turns import keep_turn
 from thirdshift.errors import NotCollected, NotFound
 
 NOTE = "The roaster was serviced in March, by Mr Okabe."

@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
 from safetensors import safe_open
 
-from tasks.examples import keep_example
+from tasks.feedback.examples import keep_example
 from tasks.ledger import history
 from tasks.training_records import History
 from tests.deployments.conftest import Shift, ended, said, start, until

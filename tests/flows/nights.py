@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))  # as a script
 
 from tasks import charts, lessons  # noqa: E402
 from tasks.answering import answers  # noqa: E402
-from tasks.examples import keep_example  # noqa: E402
+from tasks.feedback.examples import keep_example  # noqa: E402
 from tasks.machine.disk import place  # noqa: E402
 from tasks.models.current import choice  # noqa: E402
 from tasks.models.runtime import runtime  # noqa: E402

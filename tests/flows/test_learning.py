@@ -15,7 +15,7 @@ from flows.train_dpo import train_dpo
 from flows.train_lora import train_lora
 from tasks.adapters import versions
 from tasks.answering import answers
-from tasks.examples import keep_example, prefer
+from tasks.feedback.examples import keep_example, prefer
 from tasks.models.current import choice
 from tasks.models.embedded.runtime import EmbeddedRuntime
 from thirdshift.outcome import Outcome

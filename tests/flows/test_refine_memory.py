@@ -6,8 +6,8 @@ from prefect.client.schemas.objects import State
 
 from flows.refine_memory import refine_memory
 from tasks import memory
-from tasks.examples import give_feedback
-from tasks.turns import keep_turn
+from tasks.feedback.examples import give_feedback
+from tasks.feedback.turns import keep_turn
 from thirdshift.outcome import Outcome
 
 pytestmark = pytest.mark.slow

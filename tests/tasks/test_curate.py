@@ -12,7 +12,7 @@ import yaml
 from tasks import curated_rows
 from tasks.curate import curate
 from tasks.deduplication import without_doubles
-from tasks.examples import keep_example, prefer
+from tasks.feedback.examples import keep_example, prefer
 from tasks.models.embedding import embedder
 from tasks.splits import split, topics
 from thirdshift.errors import DatasetInvalid, TooLittleData

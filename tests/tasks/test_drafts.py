@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 from deployments.cli import app
 from tasks import (
     drafts,
-    examples,
     memory,
     passages,
     publishing,
 )
+from tasks.feedback import examples
 from thirdshift.errors import NotFound, ThirdShiftError
 from thirdshift.newsroom import Draft, Passage, Review
 from thirdshift.records import Note

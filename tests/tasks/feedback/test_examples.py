@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks import examples
-from tasks.turns import keep_turn, purge_turns, turn
+from tasks.feedback import examples
+from tasks.feedback.turns import keep_turn, purge_turns, turn
 from thirdshift.errors import NotCollected, NotFound, ThirdShiftError
 
 QUESTION, ANSWER = "When is the next service?", "It is due on 14 September."

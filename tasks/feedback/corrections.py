@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.credit import question_key
+from tasks.feedback.credit import question_key
 from tasks.memory import indexing
 from tasks.memory.store import Row, quoted, store
 from tasks.memory.superseding import PREFIX

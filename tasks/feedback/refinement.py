@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Literal
 
-from tasks import corrections
-from tasks.credit import Credit, credit, pooled
-from tasks.examples import taught
+from tasks.feedback import corrections
+from tasks.feedback.credit import Credit, credit, pooled
+from tasks.feedback.examples import taught
 from tasks.memory.store import Row, quoted, store
 from tasks.memory.superseding import PREFIX
 from thirdshift.errors import NotFound

@@ -5,7 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.credit import Credit, credit, pooled, shares
+from tasks.feedback.credit import (
+    Credit,
+    credit,
+    pooled,
+    shares,
+)
 from thirdshift.learning import Feedback, Verdict
 
 TODAY = date(2026, 5, 1)

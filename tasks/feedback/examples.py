@@ -7,9 +7,9 @@ cannot forget, and are scrubbed first. Ids are hashes of the content: the same t
 from collections.abc import Callable
 from typing import Any
 
+from tasks.feedback.turns import turn as find_turn
 from tasks.memory.store import Row, quoted, store
 from tasks.text.scrubbing import scrub
-from tasks.turns import turn as find_turn
 from thirdshift.errors import NotCollected, NotFound, ThirdShiftError
 from thirdshift.learning import Example, Feedback, Origin, Preference, Turn, Verdict
 from thirdshift.records import content_hash

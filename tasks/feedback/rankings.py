@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tasks.credit import newest
+from tasks.feedback.credit import newest
 from tasks.memory.retrieval import recall
 from tasks.memory.store import Row, quoted, store
 from thirdshift.learning import Change, Feedback

@@ -10,14 +10,20 @@ import pytest
 import yaml
 
 from tasks import memory
-from tasks.credit import credit
-from tasks.examples import delete, give_feedback, taught
+from tasks.feedback.credit import credit
+from tasks.feedback.examples import delete, give_feedback, taught
+from tasks.feedback.rankings import comparison, rankings
+from tasks.feedback.refinement import (
+    considered,
+    flagged,
+    refine,
+    refinements,
+    undo,
+)
+from tasks.feedback.turns import keep_turn
 from tasks.memory.ingestion import ingest
 from tasks.memory.store import store
 from tasks.memory.superseding import PREFIX
-from tasks.rankings import comparison, rankings
-from tasks.refinement import considered, flagged, refine, refinements, undo
-from tasks.turns import keep_turn
 from thirdshift.errors import NotFound
 from thirdshift.learning import Verdict
 from thirdshift.records import Note
