@@ -6,11 +6,11 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from tasks.admission import Terms, admitted, survey
-from tasks.energy import metering
-from tasks.gate import Gate
-from tasks.ledger import history
 from tasks.machine.sensors import SENSORS, sense
+from tasks.runs.admission import Terms, admitted, survey
+from tasks.runs.energy import metering
+from tasks.runs.gate import Gate
+from tasks.runs.ledger import history
 from thirdshift.records import now
 
 # It asks every sensor there is, and is open whatever they say.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from tasks.admission import Terms
-from tasks.gate import Gate
+from tasks.runs.admission import Terms
+from tasks.runs.gate import Gate
 from thirdshift.errors import CatalogueInvalid, NotFound, ThirdShiftError
 from thirdshift.records import Record
 from thirdshift.settings import settings

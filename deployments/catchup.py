@@ -1,4 +1,4 @@
-"""Carries out what `tasks.schedule` decides on the scheduled runs of each poll.
+"""Carries out what `tasks.runs.schedule` decides on the scheduled runs of each poll.
 
 The order is: note what is meant, cancel, tell the ledger, create, note what is done. Whatever
 breaks off in between is decided again at the next poll, and each of these can be done twice. So
@@ -19,7 +19,16 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from deployments.catalogue import Deployment
-from tasks.schedule import Due, Mark, Policy, Skip, Verdict, intending, judge, passed_over
+from tasks.runs.schedule import (
+    Due,
+    Mark,
+    Policy,
+    Skip,
+    Verdict,
+    intending,
+    judge,
+    passed_over,
+)
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:

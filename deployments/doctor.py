@@ -48,8 +48,8 @@ def examine() -> list[Finding]:
 def standing() -> dict[str, Any]:
     """Return processes, memory and the last runs, as plain values."""
     from deployments import supervise
-    from tasks.outcomes import history
     from tasks.report import memory_figures
+    from tasks.runs.outcomes import history
 
     figures = memory_figures()
     runs = history(now() - _LOOK_BACK)[-10:]
@@ -178,8 +178,8 @@ def _prefect() -> Finding:
 
 def _sensors() -> Finding:
     from deployments.catalogue import catalogue
-    from tasks.gate import wanted
     from tasks.machine.sensors import sense
+    from tasks.runs.gate import wanted
 
     senses = sense()
     silent = [name for name, sensed in senses.items() if sensed.value is None]

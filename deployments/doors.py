@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from tasks.schedule import Policy, Skip
+from tasks.runs.schedule import Policy, Skip
 from thirdshift.records import content_hash, now
 from thirdshift.settings import settings
 
@@ -57,7 +57,7 @@ class PrefectDoors:
 
 
 def _keep(policy: Policy, skip: Skip) -> None:
-    from tasks.outcomes import keep
+    from tasks.runs.outcomes import keep
     from thirdshift.outcome import Outcome, Ran
 
     first, last = (at.astimezone(settings().zone) for at in (skip.first, skip.last))

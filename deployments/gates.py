@@ -1,9 +1,9 @@
 """Why a deployment may start now, or may not: its gate and the heavy slot, explained."""
 
 from deployments.catalogue import find
-from tasks.admission import night_spending, survey
-from tasks.gate import Condition, Decision
-from tasks.slot import holder
+from tasks.runs.admission import night_spending, survey
+from tasks.runs.gate import Condition, Decision
+from tasks.runs.slot import holder
 from thirdshift.records import Record
 from thirdshift.settings import settings
 

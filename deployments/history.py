@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from deployments.environment import apply
-from tasks.outcomes import history
-from tasks.schedule import TOLERANCE
+from tasks.runs.outcomes import history
+from tasks.runs.schedule import TOLERANCE
 from thirdshift.errors import NotFound
 from thirdshift.outcome import Ran
 from thirdshift.records import Record, now

@@ -14,8 +14,8 @@ from filelock import FileLock
 
 from deployments.catalogue import TAG, Deployment, catalogue, prefect_deployment
 from deployments.environment import apply
-from tasks.admission import publish
 from tasks.machine.lifeline import end_with_parent
+from tasks.runs.admission import publish
 from thirdshift.errors import CatalogueInvalid, PrefectUnavailable
 from thirdshift.settings import settings
 

@@ -151,7 +151,7 @@ def samples() -> Path:
 
 
 def _close(began: Any, out: "Console") -> int:
-    from tasks.outcomes import history
+    from tasks.runs.outcomes import history
 
     runs = history(began - timedelta(seconds=1))
     failed = [run for run in runs if run.outcome.status == "failed"]

@@ -32,7 +32,7 @@ from deployments.doors import PrefectDoors
 from deployments.pool import Pool
 from deployments.processes import Processes
 from deployments.reconcile import Patience, Reconciler
-from tasks.schedule import Policy
+from tasks.runs.schedule import Policy
 from thirdshift.records import now
 from thirdshift.settings import settings
 

@@ -11,7 +11,7 @@ from tasks import analyses, analysis_report, insights
 from tasks.examination import examine
 from tasks.extraction import extract
 from tasks.memory.indexing import remember
-from tasks.outcomes import accountable
+from tasks.runs.outcomes import accountable
 from thirdshift.analysis import Analysis
 from thirdshift.outcome import Outcome
 from thirdshift.records import Note, now

@@ -10,7 +10,7 @@ from prefect.artifacts import acreate_table_artifact
 
 from tasks.memory import ingestion as intake
 from tasks.memory.store import store
-from tasks.outcomes import accountable
+from tasks.runs.outcomes import accountable
 from thirdshift.outcome import Outcome
 from thirdshift.records import Reading
 from thirdshift.settings import settings

@@ -8,7 +8,7 @@ from tasks import base_weights
 from tasks.feedback import turns
 from tasks.memory import maintenance as upkeep
 from tasks.memory.store import store
-from tasks.outcomes import accountable
+from tasks.runs.outcomes import accountable
 from tasks.tables import loading as reading
 from tasks.web import cache as page_cache
 from thirdshift.outcome import Outcome

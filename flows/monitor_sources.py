@@ -10,8 +10,8 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_table_artifact
 
 from tasks import monitoring, stories
-from tasks.outcomes import accountable
-from tasks.signals import tell
+from tasks.runs.orchestrator import tell
+from tasks.runs.outcomes import accountable
 from tasks.sources import watchlist
 from thirdshift.newsroom import Story
 from thirdshift.outcome import Outcome

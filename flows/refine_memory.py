@@ -7,7 +7,7 @@ from prefect.artifacts import acreate_table_artifact
 
 from tasks.feedback import refinement
 from tasks.feedback.rankings import Rankings, comparison, rankings
-from tasks.outcomes import accountable
+from tasks.runs.outcomes import accountable
 from thirdshift.learning import Refinement
 from thirdshift.outcome import Outcome
 from thirdshift.records import now

@@ -7,8 +7,8 @@ from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 
 from tasks import drafts, passages, topics
-from tasks.outcomes import accountable
-from tasks.signals import call_run, tell
+from tasks.runs.orchestrator import call_run, tell
+from tasks.runs.outcomes import accountable
 from thirdshift.outcome import Outcome
 
 research = task(name="read the pages")(topics.research)

@@ -9,8 +9,8 @@ from prefect.artifacts import acreate_markdown_artifact
 from agents.brief import brief
 from tasks import digest, report
 from tasks.memory.indexing import remember
-from tasks.outcomes import accountable, history
-from tasks.runs import lost_runs
+from tasks.runs.orchestrator import lost_runs
+from tasks.runs.outcomes import accountable, history
 from thirdshift.outcome import Outcome
 from thirdshift.records import now
 

@@ -2,8 +2,8 @@
 
 from prefect import flow
 
-from tasks.outcomes import accountable
 from tasks.pipeline import learn
+from tasks.runs.outcomes import accountable
 from thirdshift.outcome import Outcome
 
 

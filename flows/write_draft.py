@@ -10,10 +10,10 @@ from prefect.runtime import flow_run
 from agents import writer
 from tasks import drafts, passages, publishing, topics
 from tasks.models.runtime import runtime
-from tasks.notices import notify
-from tasks.outcomes import accountable
 from tasks.reviewing import reviewed
-from tasks.signals import call_run
+from tasks.runs.notices import notify
+from tasks.runs.orchestrator import call_run
+from tasks.runs.outcomes import accountable
 from thirdshift.errors import NotFound, SecretMissing
 from thirdshift.newsroom import Draft, DraftKind
 from thirdshift.outcome import Outcome

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks.models.runtime import runtime
-from tasks.preemption import due
+from tasks.runs.preemption import due
 
 TOKENS = 32  # of an answer: enough to tell what a model says, and how
 _AT_ONCE = 2  # the embedded engine's slots

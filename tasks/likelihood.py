@@ -18,7 +18,7 @@ from typing import IO, Any
 from tasks.likelihood_child import Ask, Row, Weighed
 from tasks.models.budget import make_room
 from tasks.models.runtime import runtime
-from tasks.preemption import due
+from tasks.runs.preemption import due
 from thirdshift.errors import EvaluationFailed
 from thirdshift.records import content_hash
 from thirdshift.settings import settings

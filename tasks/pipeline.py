@@ -7,7 +7,7 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from tasks import lessons, training_report, verdict
 from tasks.evaluate import Method
-from tasks.steps import step
+from tasks.runs.steps import step
 from tasks.training_process import OnProgress
 from tasks.training_records import Progress
 from thirdshift.errors import TooLittleData

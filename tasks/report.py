@@ -7,7 +7,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tasks import charts, verdict
-from tasks.energy import spent
 from tasks.machine.disk import place
 from tasks.memory.store import store
 from tasks.rendering import (
@@ -17,6 +16,7 @@ from tasks.rendering import (
     page,
     plain,
 )
+from tasks.runs.energy import spent
 from thirdshift.outcome import Ran
 from thirdshift.records import Record
 from thirdshift.settings import settings

@@ -5,7 +5,7 @@ from typing import Literal
 from prefect.input import RunInput
 
 from tasks import drafts
-from tasks.outcomes import waiting
+from tasks.runs.outcomes import waiting
 from thirdshift.newsroom import Draft, Review
 
 KEY = "review"

@@ -7,7 +7,7 @@ from queue import Empty, Queue
 from threading import Thread
 
 import thirdshift.errors
-from tasks.preemption import due
+from tasks.runs.preemption import due
 from tasks.training_records import Done, Failed, Go, Job, Plan, Progress, Said, Stopped
 from thirdshift.errors import ThirdShiftError, TrainingFailed
 from thirdshift.records import Record

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployments.catalogue import FILE, Deployment, catalogue, find, prefect_deployment
-from tasks.gate import Gate
+from tasks.runs.gate import Gate
 from thirdshift.errors import CatalogueInvalid, NotFound
 
 SOUND = "name: a, why: b, entrypoint: flows.ingest.ingest"

@@ -24,8 +24,8 @@ from deployments.catalogue import find, prefect_deployment
 from deployments.catchup import CatchUp, Marks, policy_of
 from deployments.doors import CAUGHT_UP
 from deployments.warm import WarmRunner
-from tasks.ledger import history
-from tasks.schedule import Mark, Policy, Skip
+from tasks.runs.ledger import history
+from tasks.runs.schedule import Mark, Policy, Skip
 from tests.deployments.conftest import runner, said, until
 from thirdshift import records
 from thirdshift.settings import settings

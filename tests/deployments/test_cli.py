@@ -142,7 +142,7 @@ def test_sensors_tell_a_source_or_a_reason() -> None:
 def test_gate_explains_a_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
     from deployments import gates
     from deployments.catalogue import Deployment
-    from tasks.gate import Gate
+    from tasks.runs.gate import Gate
 
     gate = Gate(load_ceiling=1e-9, memory_floor=1e-9)
     entry = Deployment(name="a", why="-", entrypoint="flows.a.a", gate=gate, heavy=True)

@@ -19,7 +19,7 @@ from prefect.states import Cancelling
 from safetensors import safe_open
 
 from tasks.feedback.examples import keep_example
-from tasks.ledger import history
+from tasks.runs.ledger import history
 from tasks.training_records import History
 from tests.deployments.conftest import Shift, ended, said, start, until
 from tests.tasks import tiny

@@ -10,8 +10,8 @@ from prefect.states import Cancelled, Crashed, Scheduled
 
 from deployments.doors import CAUGHT_UP, PrefectDoors
 from deployments.history import happenings, period
-from tasks.ledger import keep
-from tasks.schedule import Policy, Skip
+from tasks.runs.ledger import keep
+from tasks.runs.schedule import Policy, Skip
 from tests.conftest import free_port
 from thirdshift.errors import NotFound
 from thirdshift.outcome import Outcome, Ran

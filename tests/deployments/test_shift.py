@@ -13,7 +13,7 @@ from deployments.shift import nightly, run_shift
 from tasks import memory
 from tasks.memory.ingestion import ingest
 from tasks.memory.store import _open, store
-from tasks.outcomes import history
+from tasks.runs.outcomes import history
 from tests.conftest import free_port
 from thirdshift.records import now
 from thirdshift.settings import settings

@@ -12,7 +12,7 @@ from flows.shift_report import shift_report
 from tasks import memory
 from tasks.memory.store import store
 from tasks.models.protocol import ModelRuntime
-from tasks.outcomes import history
+from tasks.runs.outcomes import history
 from thirdshift.outcome import Outcome
 from thirdshift.records import now
 

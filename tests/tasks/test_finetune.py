@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks import preemption
 from tasks.finetune import Trained, train
-from tasks.preemption import Preempted
 from tasks.recipes import Recipe, recipe
+from tasks.runs import preemption
+from tasks.runs.preemption import Preempted
 from tasks.training_records import Progress
 from thirdshift.errors import NotFound, OutOfMemory, TrainingFailed
 from thirdshift.records import now

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks import likelihood, preemption
+from tasks import likelihood
 from tasks.likelihood import weigh
 from tasks.likelihood_child import Row
-from tasks.preemption import Preempted
+from tasks.runs import preemption
+from tasks.runs.preemption import Preempted
 from thirdshift.errors import EvaluationFailed
 from thirdshift.records import now
 from thirdshift.settings import settings

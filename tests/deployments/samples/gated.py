@@ -9,8 +9,8 @@ from sampled import say
 import tasks.machine.sensors
 from tasks.machine.linux import Linux
 from tasks.machine.probes import Absent
-from tasks.outcomes import accountable
-from tasks.preemption import Checkpoint, preemptible
+from tasks.runs.outcomes import accountable
+from tasks.runs.preemption import Checkpoint, preemptible
 from thirdshift.outcome import Outcome
 from thirdshift.settings import settings
 

@@ -5,7 +5,7 @@ import asyncio
 from deployments import serve
 from deployments.catalogue import Deployment
 from deployments.environment import apply
-from tasks.gate import Gate
+from tasks.runs.gate import Gate
 from thirdshift.settings import settings
 
 apply()

@@ -8,7 +8,7 @@ from deployments import serve
 from deployments.catalogue import Deployment
 from deployments.environment import apply
 from flows.train_lora import train_lora  # noqa: F401  (what is deployed, from this module)
-from tasks.gate import Gate
+from tasks.runs.gate import Gate
 from thirdshift.settings import settings
 
 

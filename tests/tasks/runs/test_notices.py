@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import keyring
 import pytest
 
-from tasks.notices import notify
+from tasks.runs.notices import notify
 from tests.conftest import free_port
 from tests.tasks.test_extraction import Keys
 from thirdshift.errors import SecretMissing

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
-from tasks.admission import admitted, started_by_hand, terms_of
-from tasks.energy import metering
-from tasks.ledger import history, keep
-from tasks.preemption import PutOff
+from tasks.runs.admission import admitted, started_by_hand, terms_of
+from tasks.runs.energy import metering
+from tasks.runs.ledger import history, keep
+from tasks.runs.preemption import PutOff
 from thirdshift.errors import ThirdShiftError
 from thirdshift.outcome import Outcome, OutcomeStatus, Ran
 from thirdshift.records import content_hash, now

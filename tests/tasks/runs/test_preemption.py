@@ -9,10 +9,16 @@ from typing import Any
 
 import pytest
 
-from tasks import preemption
-from tasks.gate import Condition, Decision
-from tasks.preemption import Checkpoint, Preempted, due, preemptible, watching
-from tasks.slot import SlotTaken, heavy_slot, holder
+from tasks.runs import preemption
+from tasks.runs.gate import Condition, Decision
+from tasks.runs.preemption import (
+    Checkpoint,
+    Preempted,
+    due,
+    preemptible,
+    watching,
+)
+from tasks.runs.slot import SlotTaken, heavy_slot, holder
 from thirdshift.records import now
 from thirdshift.settings import settings
 
@@ -133,7 +139,7 @@ def test_only_one_run_holds_the_slot_and_it_is_named() -> None:
 
 HOLD = """
 import sys, time
-from tasks.slot import heavy_slot
+from tasks.runs.slot import heavy_slot
 with heavy_slot("doomed"):
     print("held", flush=True)
     time.sleep(600)

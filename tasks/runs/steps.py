@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from prefect import task
 from prefect.states import Completed
 
-from tasks.preemption import PutOff
+from tasks.runs.preemption import PutOff
 from thirdshift.errors import TooLittleData
 
 P = ParamSpec("P")

@@ -1,6 +1,6 @@
 """The gate: what must hold before a run may start, and, sensor by sensor, whether it does.
 
-Deciding is pure: senses, a moment and a zone in, a decision out. `tasks.admission` brings it
+Deciding is pure: senses, a moment and a zone in, a decision out. `tasks.runs.admission` brings it
 to a run, `thirdshift gate` explains it.
 """
 
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from tasks import hours as clock
+from tasks.runs import hours as clock
 from thirdshift.records import Record, Sensed
 
 Level = Literal["nominal", "fair", "serious", "critical"]

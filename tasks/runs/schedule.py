@@ -1,7 +1,7 @@
 """Which scheduled runs start, and which are dropped and why: decisions alone, the clock is given.
 
 An *occurrence* is a moment the cron expression names in the owner's zone, see
-`tasks.occurrences`.
+`tasks.runs.occurrences`.
 
 Sleep, a reboot, a server that was down, a clock set forward and a flight to the east all look
 alike: occurrences lie behind us of which nothing is known. `judge` starts the newest of them or
@@ -15,7 +15,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from tasks.occurrences import between, fixed, meant, wall
+from tasks.runs.occurrences import (
+    between,
+    fixed,
+    meant,
+    wall,
+)
 from thirdshift.records import Record
 
 TOLERANCE = timedelta(minutes=2)  # still on time: a poll, or a restart of server and runner

@@ -8,8 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks import hours
-from tasks.gate import Decision, Gate, by_hand, decide, lasting, wanted
+from tasks.runs import hours
+from tasks.runs.gate import (
+    Decision,
+    Gate,
+    by_hand,
+    decide,
+    lasting,
+    wanted,
+)
 from thirdshift.records import Sensed
 
 TOKYO, BERLIN = ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/Berlin")

@@ -5,11 +5,17 @@ from uuid import uuid4
 
 import pytest
 
-from tasks.admission import Terms, admitted, publish, started_by_hand, terms_of
-from tasks.energy import metering
-from tasks.gate import Gate
-from tasks.preemption import Deferred, due
-from tasks.slot import heavy_slot, holder
+from tasks.runs.admission import (
+    Terms,
+    admitted,
+    publish,
+    started_by_hand,
+    terms_of,
+)
+from tasks.runs.energy import metering
+from tasks.runs.gate import Gate
+from tasks.runs.preemption import Deferred, due
+from tasks.runs.slot import heavy_slot, holder
 from thirdshift.records import now
 
 BUSY = Gate(load_ceiling=1e-9, min_idle_minutes=1e9, hours="00:00-00:01", memory_floor=1e-9)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.schedule import (
+from tasks.runs.schedule import (
     PATIENCE,
     TOLERANCE,
     Due,

@@ -11,11 +11,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.energy import Meter, night_spent
-from tasks.gate import Decision, Gate, by_hand, decide, lasting, wanted
 from tasks.machine.sensors import sense
-from tasks.preemption import Deferred, watching
-from tasks.slot import SlotTaken, heavy_slot
+from tasks.runs.energy import Meter, night_spent
+from tasks.runs.gate import (
+    Decision,
+    Gate,
+    by_hand,
+    decide,
+    lasting,
+    wanted,
+)
+from tasks.runs.preemption import Deferred, watching
+from tasks.runs.slot import SlotTaken, heavy_slot
 from thirdshift.records import Record, Sensed, now
 from thirdshift.settings import settings
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from tasks.gate import Decision
+from tasks.runs.gate import Decision
 from thirdshift.records import now
 from thirdshift.settings import settings
 

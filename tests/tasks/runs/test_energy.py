@@ -8,8 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.energy import Meter, metering, night_spent, spent
 from tasks.machine.linux import Linux
+from tasks.runs.energy import (
+    Meter,
+    metering,
+    night_spent,
+    spent,
+)
 from thirdshift.outcome import Outcome, Ran
 
 START = datetime(2026, 3, 1, 2, tzinfo=UTC)
@@ -105,7 +110,7 @@ def test_a_night_without_a_meter_says_why(tmp_path: Path) -> None:
 
 
 def test_a_night_is_what_its_runs_took(tmp_path: Path, package: Path) -> None:
-    from tasks.ledger import keep
+    from tasks.runs.ledger import keep
 
     for run in (ran(0, 10, 2000), ran(20, 10, 3000), ran(-86_400, 10, 9000)):
         keep(run)

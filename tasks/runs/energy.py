@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from tasks import hours
-from tasks.ledger import history
 from tasks.machine.probes import Absent, Counter, Machine
 from tasks.machine.sensors import machine, sense
+from tasks.runs import hours
+from tasks.runs.ledger import history
 from thirdshift.outcome import Ran
 from thirdshift.records import Sensed
 from thirdshift.settings import settings

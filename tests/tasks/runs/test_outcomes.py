@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tasks.outcomes import history, keep
+from tasks.runs.outcomes import history, keep
 from thirdshift.outcome import Outcome, Ran
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
