@@ -7,7 +7,7 @@ from collections import Counter
 from pydantic import BaseModel, Field
 
 from tasks.models.runtime import structured
-from tasks.report import Shift
+from tasks.reports.shift import Shift
 from thirdshift.errors import ThirdShiftError
 
 PROMPT = """You write the first line of a morning report about what a computer did overnight.

@@ -48,7 +48,7 @@ def examine() -> list[Finding]:
 def standing() -> dict[str, Any]:
     """Return processes, memory and the last runs, as plain values."""
     from deployments import supervise
-    from tasks.report import memory_figures
+    from tasks.reports.shift import memory_figures
     from tasks.runs.outcomes import history
 
     figures = memory_figures()
@@ -144,7 +144,7 @@ def _training() -> Finding:
 
 def _store() -> Finding:
     from tasks.memory.store import store
-    from tasks.report import memory_figures
+    from tasks.reports.shift import memory_figures
 
     figures = memory_figures()
     said = f"{figures.chunks} chunks, {figures.megabytes} MB; all chunks made by {store().model}."

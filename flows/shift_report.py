@@ -7,8 +7,9 @@ from prefect import flow, task
 from prefect.artifacts import acreate_markdown_artifact
 
 from agents.brief import brief
-from tasks import digest, report
 from tasks.memory.indexing import remember
+from tasks.reports import digest
+from tasks.reports import shift as report
 from tasks.runs.orchestrator import lost_runs
 from tasks.runs.outcomes import accountable, history
 from thirdshift.outcome import Outcome

@@ -7,7 +7,7 @@ from pathlib import Path
 from tasks.analysis_text import Last, Report, draw, markdown
 from tasks.machine.disk import place
 from tasks.memory.store import quoted, store
-from tasks.rendering import data_uri, page
+from tasks.reports.rendering import data_uri, page
 from tasks.sentences import named, sentence
 from thirdshift.analysis import Analysis
 from thirdshift.records import content_hash

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks import charts
 from tasks.insights import Change, Insights
-from tasks.rendering import cell, plain
+from tasks.reports import charts
+from tasks.reports.rendering import cell, plain
 from tasks.sentences import named, sentence
 from tasks.tables.cube import Cube
 from tasks.text.figures import day, figure

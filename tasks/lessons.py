@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks import adapters, finetune, training_report, verdict
+from tasks import adapters, finetune, training_report
 from tasks.answering import answers
 from tasks.base_weights import base_weights
 from tasks.curate import curate
@@ -20,6 +20,7 @@ from tasks.finetune import Trained
 from tasks.models.current import choice
 from tasks.models.runtime import runtime
 from tasks.recipes import Recipe, recipe
+from tasks.reports import verdict
 from tasks.training_data import rows
 from tasks.training_process import OnProgress
 from thirdshift.evaluation import Verdict

@@ -5,8 +5,9 @@ import asyncio
 from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact
 
-from tasks import lessons, training_report, verdict
+from tasks import lessons, training_report
 from tasks.evaluate import Method
+from tasks.reports import verdict
 from tasks.runs.steps import step
 from tasks.training_process import OnProgress
 from tasks.training_records import Progress

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from tasks.machine.disk import place
-from tasks.rendering import plain
+from tasks.reports.rendering import plain
 from thirdshift.newsroom import Draft
 from thirdshift.records import now
 from thirdshift.settings import settings

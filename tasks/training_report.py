@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tasks.charts import curves
-from tasks.rendering import cell, data_uri
+from tasks.reports.charts import curves
+from tasks.reports.rendering import cell, data_uri
 from tasks.training_records import History, Manifest
 
 Points = list[tuple[float, float]]

@@ -11,14 +11,16 @@ import yaml
 
 from agents import answer as agent
 from agents.answer import Draft, ask
-from tasks import digest, memory, report
+from tasks import memory
 from tasks.documents.files import read
 from tasks.feedback.turns import turn
 from tasks.memory.ingestion import ingest
 from tasks.models.current import Choice, choose
 from tasks.models.protocol import ModelRuntime
 from tasks.models.runtime import runtime
-from tasks.report import MemoryFigures, Shift
+from tasks.reports import digest
+from tasks.reports import shift as report
+from tasks.reports.shift import MemoryFigures, Shift
 from tasks.text.language import is_japanese
 from thirdshift.outcome import Outcome, Ran
 from thirdshift.records import Answer

@@ -21,13 +21,14 @@ import yaml
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # as a script
 
-from tasks import charts, lessons  # noqa: E402
+from tasks import lessons  # noqa: E402
 from tasks.answering import answers  # noqa: E402
 from tasks.feedback.examples import keep_example  # noqa: E402
 from tasks.machine.disk import place  # noqa: E402
 from tasks.models.current import choice  # noqa: E402
 from tasks.models.runtime import runtime  # noqa: E402
-from tasks.rendering import cell  # noqa: E402
+from tasks.reports import charts  # noqa: E402
+from tasks.reports.rendering import cell  # noqa: E402
 from thirdshift.errors import TooLittleData  # noqa: E402
 from thirdshift.evaluation import Verdict  # noqa: E402
 from thirdshift.settings import at_home, settings  # noqa: E402

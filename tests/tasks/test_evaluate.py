@@ -12,7 +12,7 @@ from tasks.evaluate import HeldOut, Judge, Model
 from tasks.lessons import known_topics
 from tasks.likelihood_child import Row, Weighed
 from tasks.regression import regression_set
-from tasks.verdict import markdown, write
+from tasks.reports.verdict import markdown, write
 from thirdshift.errors import TooLittleData
 from thirdshift.evaluation import Verdict
 from thirdshift.learning import Dataset

@@ -8,9 +8,15 @@ from urllib.parse import unquote
 
 import pytest
 
-from tasks import verdict
-from tasks.rendering import page
-from tasks.report import MemoryFigures, Shift, latest, markdown, write
+from tasks.reports import verdict
+from tasks.reports.rendering import page
+from tasks.reports.shift import (
+    MemoryFigures,
+    Shift,
+    latest,
+    markdown,
+    write,
+)
 from thirdshift.evaluation import (
     Answered,
     Criterion,

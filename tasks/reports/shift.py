@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tasks import charts, verdict
 from tasks.machine.disk import place
 from tasks.memory.store import store
-from tasks.rendering import (
+from tasks.reports import charts, verdict
+from tasks.reports.rendering import (
     cell,
     data_uri,
     link,

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks import charts
 from tasks.machine.disk import place
-from tasks.rendering import (
+from tasks.reports import charts
+from tasks.reports.rendering import (
     cell,
     data_uri,
     page,

@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tasks import digest, report
 from tasks.memory.indexing import remember
 from tasks.memory.retrieval import recall
 from tasks.memory.store import store
-from tasks.report import MemoryFigures, Shift
+from tasks.reports import digest
+from tasks.reports import shift as report
+from tasks.reports.shift import MemoryFigures, Shift
 from thirdshift.outcome import Outcome, OutcomeStatus, Ran
 
 START = datetime(2026, 3, 1, 2, tzinfo=UTC)

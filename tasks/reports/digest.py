@@ -7,7 +7,7 @@ ledger and in their reports.
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.report import Shift, told
+from tasks.reports.shift import Shift, told
 from thirdshift.records import Note
 from thirdshift.settings import settings
 
