@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
+from tasks.analysis.insights import Insights
+from tasks.analysis.sentences import named, sentence
 from tasks.grounding.findings import faults
-from tasks.insights import Insights
 from tasks.models.protocol import ModelRuntime
 from tasks.models.runtime import runtime, structured
-from tasks.sentences import named, sentence
 from tasks.text.figures import day, figure
 from thirdshift.analysis import (
     Analysis,

@@ -11,7 +11,7 @@ from thirdshift.errors import ThirdShiftError
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:
-    from tasks.quarantine import Quarantined
+    from tasks.analysis.quarantine import Quarantined
 
 app = typer.Typer(no_args_is_help=True, help="What is analysed at night: a YAML file each.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -20,7 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.
 @app.command("list")
 def list_them(as_json: Json = False) -> None:
     """List the analyses, where their data come from and when they run."""
-    from tasks.analyses import files, read
+    from tasks.analysis.definitions import files, read
 
     rows = []
     for name, file in files().items():
@@ -43,10 +43,10 @@ def list_them(as_json: Json = False) -> None:
 @app.command()
 def check(name: str) -> None:
     """Fetch the data of an analysis and check them, without a report; exit 1 where they fail."""
-    from tasks.analyses import find
-    from tasks.examination import examine
+    from tasks.analysis.definitions import find
+    from tasks.analysis.examination import examine
+    from tasks.analysis.quarantine import Quarantined
     from tasks.extraction import extract
-    from tasks.quarantine import Quarantined
 
     said = find(name)
     try:
@@ -88,7 +88,7 @@ def add(
     force: Annotated[bool, typer.Option(help="Replace one of the same name.")] = False,
 ) -> None:
     """Add an analysis to the home folder; a data file is looked at, and one is drafted for it."""
-    from tasks.analysis_drafts import added
+    from tasks.analysis.drafting import added
 
     target = added(file, name, force=force)
     out.print(f"{target}\nCheck it with `thirdshift analyses check {target.stem}`.", soft_wrap=True)
@@ -96,7 +96,7 @@ def add(
 
 
 def _last_page(name: str) -> str:
-    from tasks.analysis_report import last_report
+    from tasks.analysis.archive import last_report
 
     last = last_report(name)
     return last.report if last else ""

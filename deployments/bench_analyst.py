@@ -23,7 +23,7 @@ from tasks.tables.aggregation import LATER
 
 _NAME = "bench"
 _SIDES = ("duckdb", "report", "duckdb imported", "report imported")
-_AT_ONCE = ("duckdb", "lancedb", "tasks.extraction", "tasks.examination")
+_AT_ONCE = ("duckdb", "lancedb", "tasks.extraction", "tasks.analysis.examination")
 _ENGINES = ("tasks.models.embedded.runtime", "tasks.models.ollama.runtime", "ollama")
 _MEASURES = ("units", "revenue", "cost", "visits", "returns")
 _QUERY = """SELECT date_trunc('day', time) AS day, shop, product, {sums}
@@ -129,8 +129,10 @@ def scan(file: str) -> int:
 def analyse(_: str) -> str:
     """Analyse the file as `flows.analyse_data` does; return the page's path."""
     from agents.narrative import narrate
-    from tasks import analyses, analysis_report, insights
-    from tasks.examination import examine
+    from tasks.analysis import archive as analysis_report
+    from tasks.analysis import definitions as analyses
+    from tasks.analysis import insights
+    from tasks.analysis.examination import examine
     from tasks.extraction import extract
 
     said = analyses.find(_NAME)
@@ -154,7 +156,7 @@ def analyse(_: str) -> str:
 
 def import_all() -> None:
     """Import all that a side takes, say so, and return when told to begin."""
-    reported = ("agents.narrative", "tasks.analysis_report", "tasks.insights")
+    reported = ("agents.narrative", "tasks.analysis.archive", "tasks.analysis.insights")
     for name in (*reported, *LATER, *_AT_ONCE, *_ENGINES):
         import_module(name)
     print("ready", flush=True)

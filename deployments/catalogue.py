@@ -110,7 +110,7 @@ def catalogue(file: Path = FILE) -> list[Deployment]:
 
 def analyses_listed() -> list[Deployment]:
     """Return a deployment for each analysis; one whose file is wrong is logged and left out."""
-    from tasks.analyses import files, read
+    from tasks.analysis.definitions import files, read
 
     listed = []
     for name, file in files().items():

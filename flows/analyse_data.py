@@ -7,8 +7,10 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from agents.narrative import narrate
-from tasks import analyses, analysis_report, insights
-from tasks.examination import examine
+from tasks.analysis import archive as analysis_report
+from tasks.analysis import definitions as analyses
+from tasks.analysis import insights
+from tasks.analysis.examination import examine
 from tasks.extraction import extract
 from tasks.memory.indexing import remember
 from tasks.runs.outcomes import accountable

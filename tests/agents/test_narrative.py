@@ -12,9 +12,9 @@ import pytest
 
 from agents import narrative
 from agents.narrative import Draft, Sentence, narrate
+from tasks.analysis.insights import Change, Insights
+from tasks.analysis.sentences import sentence
 from tasks.grounding.findings import faults, numbers
-from tasks.insights import Change, Insights
-from tasks.sentences import sentence
 from tasks.text.figures import day
 from thirdshift.analysis import Analysis
 from thirdshift.errors import RuntimeUnavailable

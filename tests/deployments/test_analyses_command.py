@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from deployments.catalogue import catalogue
 from deployments.cli import app
-from tasks.analyses import SHIPPED, read
+from tasks.analysis.definitions import SHIPPED, read
 from thirdshift.errors import AnalysisInvalid
 from thirdshift.paths import DATASETS
 from thirdshift.settings import settings

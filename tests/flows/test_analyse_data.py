@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 
 from agents.answer import ask
 from flows.analyse_data import analyse_data
-from tasks.analysis_report import last_report
+from tasks.analysis.archive import last_report
 from tasks.memory.store import store
 from thirdshift.outcome import Outcome
 from thirdshift.paths import DATASETS

@@ -18,7 +18,7 @@ from keyring.backend import KeyringBackend
 from openpyxl import Workbook
 from pyarrow.csv import write_csv
 
-from tasks.examination import examine
+from tasks.analysis.examination import examine
 from tasks.extraction import extract
 from tasks.tables.cube import Cube
 from thirdshift.analysis import Analysis

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow.csv import write_csv
 
-from tasks.examination import examine
+from tasks.analysis.examination import examine
+from tasks.analysis.quarantine import Quarantined
 from tasks.extraction import extract
-from tasks.quarantine import Quarantined
 from tasks.tables import loading as reading
 from tasks.tables.cube import Cube
 from thirdshift.analysis import Analysis, Time

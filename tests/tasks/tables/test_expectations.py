@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tasks.examination import examine
+from tasks.analysis.examination import examine
+from tasks.analysis.quarantine import Quarantined
 from tasks.extraction import extract
-from tasks.quarantine import Quarantined
 from thirdshift.analysis import Analysis
 
 pytestmark = pytest.mark.slow

@@ -4,11 +4,16 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks.analysis_text import Last, Report, draw, markdown
+from tasks.analysis.report import (
+    Last,
+    Report,
+    draw,
+    markdown,
+)
+from tasks.analysis.sentences import named, sentence
 from tasks.machine.disk import place
 from tasks.memory.store import quoted, store
 from tasks.reports.rendering import data_uri, page
-from tasks.sentences import named, sentence
 from thirdshift.analysis import Analysis
 from thirdshift.records import content_hash
 from thirdshift.settings import settings

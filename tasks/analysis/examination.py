@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from tasks.analysis.quarantine import Quarantined, quarantine
 from tasks.findings import find_quality
-from tasks.quarantine import Quarantined, quarantine
 from tasks.tables.aggregation import scan
 from tasks.tables.conditions import Streamed
 from tasks.tables.cube import Cube

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.insights import Change, Insights
+from tasks.analysis.insights import Change, Insights
+from tasks.analysis.sentences import named, sentence
 from tasks.reports import charts
 from tasks.reports.rendering import cell, plain
-from tasks.sentences import named, sentence
 from tasks.tables.cube import Cube
 from tasks.text.figures import day, figure
 from thirdshift.analysis import (

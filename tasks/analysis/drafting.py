@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tasks.analyses import read
+from tasks.analysis.definitions import read
 from tasks.tables.columns import Column, quoted
 from tasks.tables.loading import carefully, relation
 from tasks.tables.relation import Relation, connected
