@@ -45,8 +45,8 @@ def check(name: str) -> None:
     """Fetch the data of an analysis and check them, without a report; exit 1 where they fail."""
     from tasks.analysis.definitions import find
     from tasks.analysis.examination import examine
+    from tasks.analysis.extraction.extract import extract
     from tasks.analysis.quarantine import Quarantined
-    from tasks.extraction import extract
 
     said = find(name)
     try:

@@ -23,7 +23,7 @@ from tasks.tables.aggregation import LATER
 
 _NAME = "bench"
 _SIDES = ("duckdb", "report", "duckdb imported", "report imported")
-_AT_ONCE = ("duckdb", "lancedb", "tasks.extraction", "tasks.analysis.examination")
+_AT_ONCE = ("duckdb", "lancedb", "tasks.analysis.extraction.extract", "tasks.analysis.examination")
 _ENGINES = ("tasks.models.embedded.runtime", "tasks.models.ollama.runtime", "ollama")
 _MEASURES = ("units", "revenue", "cost", "visits", "returns")
 _QUERY = """SELECT date_trunc('day', time) AS day, shop, product, {sums}
@@ -133,7 +133,7 @@ def analyse(_: str) -> str:
     from tasks.analysis import definitions as analyses
     from tasks.analysis import insights
     from tasks.analysis.examination import examine
-    from tasks.extraction import extract
+    from tasks.analysis.extraction.extract import extract
 
     said = analyses.find(_NAME)
     last = analysis_report.last_report(said.name)

@@ -11,7 +11,7 @@ from tasks.analysis import archive as analysis_report
 from tasks.analysis import definitions as analyses
 from tasks.analysis import insights
 from tasks.analysis.examination import examine
-from tasks.extraction import extract
+from tasks.analysis.extraction.extract import extract
 from tasks.memory.indexing import remember
 from tasks.runs.outcomes import accountable
 from thirdshift.analysis import Analysis

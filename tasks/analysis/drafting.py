@@ -202,7 +202,7 @@ def _doubt(time: Column) -> str:
 
 
 def _as_extracted(file: Path, kind: str) -> Extracted:
-    from tasks.extraction import extract
+    from tasks.analysis.extraction.extract import extract
 
     if kind in ("json", "excel"):
         return extract(_probe(file, kind))

@@ -13,7 +13,7 @@ import pytest
 
 from tasks.runs.notices import notify
 from tests.conftest import free_port
-from tests.tasks.test_extraction import Keys
+from tests.tasks.analysis.extraction.test_extract import Keys
 from thirdshift.errors import SecretMissing
 
 TITLE, BODY = "下書き: 梅雨の前に", "thirdshift drafts show abc123 ☕ <b> & [x]"

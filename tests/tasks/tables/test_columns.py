@@ -10,8 +10,8 @@ import pytest
 from pyarrow.csv import write_csv
 
 from tasks.analysis.examination import examine
+from tasks.analysis.extraction.extract import extract
 from tasks.analysis.quarantine import Quarantined
-from tasks.extraction import extract
 from tasks.tables import loading as reading
 from tasks.tables.cube import Cube
 from thirdshift.analysis import Analysis, Time

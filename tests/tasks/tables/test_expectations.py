@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tasks.analysis.examination import examine
+from tasks.analysis.extraction.extract import extract
 from tasks.analysis.quarantine import Quarantined
-from tasks.extraction import extract
 from thirdshift.analysis import Analysis
 
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ from openpyxl import Workbook
 from pyarrow.csv import write_csv
 
 from tasks.analysis.examination import examine
-from tasks.extraction import extract
+from tasks.analysis.extraction.extract import extract
 from tasks.tables.cube import Cube
 from thirdshift.analysis import Analysis
 from thirdshift.errors import SecretMissing, SourceUnavailable

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tasks.rows import records_at, write_records, write_rows
+from tasks.analysis.extraction.rows import records_at, write_records, write_rows
 from thirdshift.errors import SourceUnavailable
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.rows import write_rows
+from tasks.analysis.extraction.rows import write_rows
 from thirdshift.data_sources import SqlSource
 from thirdshift.errors import SourceUnavailable
 from thirdshift.keychain import secret

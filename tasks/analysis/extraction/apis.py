@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tasks.rows import (
+from tasks.analysis.extraction.rows import (
     at,
     records_at,
     write_records,
     write_rows,
 )
-from tasks.snapshots import Snapshot
+from tasks.analysis.extraction.snapshots import Snapshot
 from thirdshift.data_sources import Auth, HtmlSource, HttpSource, Paging
 from thirdshift.errors import SourceUnavailable, ThirdShiftError
 from thirdshift.keychain import secret

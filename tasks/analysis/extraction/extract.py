@@ -7,8 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tasks.analysis.extraction.snapshots import (
+    Snapshot,
+    address,
+    fingerprint,
+    keep_snapshot,
+    last_snapshot,
+)
 from tasks.machine.disk import ensure_room
-from tasks.snapshots import Snapshot, address, fingerprint, keep_snapshot, last_snapshot
 from thirdshift.analysis import Analysis, Extracted
 from thirdshift.data_sources import (
     Dialect,
@@ -97,26 +103,26 @@ def _writer(analysis: Analysis) -> Writer:
     """Return what writes the data of a source of this kind; its libraries are imported here."""
     source = analysis.source
     if isinstance(source, HttpSource):
-        from tasks.apis import write_answer
+        from tasks.analysis.extraction.apis import write_answer
 
         return partial(write_answer, source)
     if isinstance(source, HtmlSource):
-        from tasks.apis import write_page
+        from tasks.analysis.extraction.apis import write_page
 
         return partial(write_page, source)
     if isinstance(source, SqlSource):
-        from tasks.databases import write_query
+        from tasks.analysis.extraction.databases import write_query
 
         return lambda into, _: write_query(source, into)
     if isinstance(source, KaggleSource):
-        from tasks.kaggle_sets import write_set
+        from tasks.analysis.extraction.kaggle_sets import write_set
 
         return lambda into, _: write_set(source, into)
     return _file_writer(_existing(analysis, source), source)
 
 
 def _file_writer(path: Path, source: FileSource | FolderSource) -> Writer:
-    from tasks.files import write_json, write_sheet
+    from tasks.analysis.extraction.files import write_json, write_sheet
 
     if isinstance(source, FileSource) and source.kind == "excel":
         return lambda into, _: write_sheet(path, source.sheet, into)

@@ -1,0 +1,1 @@
+"""Extraction: where an analysis' data come from. Start with `extract`."""
