@@ -22,7 +22,7 @@ def show_all(
     as_json: Json = False,
 ) -> None:
     """List the drafts, newest first."""
-    from tasks.drafts import listed
+    from tasks.newsroom.drafts import listed
 
     found = listed(status)
     if as_json:
@@ -37,7 +37,7 @@ def show_all(
 @app.command()
 def show(draft: Id, as_json: Json = False) -> None:
     """Show a draft with its sources, and what was left out of it."""
-    from tasks import drafts, publishing
+    from tasks.newsroom import drafts, publishing
 
     found = drafts.get(draft)
     if as_json:
@@ -66,7 +66,7 @@ def edit(
     """Change a draft in your editor, and publish it so; what you change is learnt from."""
     import click
 
-    from tasks import drafts
+    from tasks.newsroom import drafts
 
     before = drafts.text_of(drafts.get(draft))
     try:
@@ -92,7 +92,7 @@ def export(
     file: Annotated[Path | None, typer.Argument(help="Where to; else it is printed.")] = None,
 ) -> None:
     """Write an approved draft as Markdown with front matter."""
-    from tasks import drafts, publishing
+    from tasks.newsroom import drafts, publishing
 
     found = drafts.get(draft)
     if found.status != "approved":
@@ -102,7 +102,7 @@ def export(
 
 def _decide(draft: str, review: Review) -> None:
     from deployments.review import decide
-    from tasks import publishing
+    from tasks.newsroom import publishing
 
     with waiting("Deciding"):
         decided = decide(draft, review)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from deployments.environment import apply
-from tasks import drafts
+from tasks.newsroom import drafts
 from thirdshift.errors import PrefectUnavailable, ThirdShiftError
 from thirdshift.newsroom import Draft, Review
 from thirdshift.settings import settings

@@ -17,8 +17,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.
 @app.command(name="list")
 def show(as_json: Json = False) -> None:
     """List the sources with how they stand."""
-    from tasks.monitoring import standing
-    from tasks.sources import watchlist
+    from tasks.newsroom.monitoring import standing
+    from tasks.newsroom.sources import watchlist
 
     sources = watchlist().sources
     states = standing(sources)
@@ -46,7 +46,7 @@ def add(
     every: Annotated[bool, typer.Option("--all", help="Take every story of it.")] = False,
 ) -> None:
     """Add a source to the list; the next hourly run looks at it."""
-    from tasks import sources
+    from tasks.newsroom import sources
 
     source = sources.at(url, kind, name=name, keywords=tuple(keyword or ()), all=every)
     added = sources.add([source])
@@ -56,7 +56,7 @@ def add(
 @app.command()
 def remove(name: Annotated[str, typer.Argument(help="Its name or address.")]) -> None:
     """Take a source off the list; what was found in it stays."""
-    from tasks import sources
+    from tasks.newsroom import sources
 
     sources.remove(name)
     out.print(f"Removed: {name}.", markup=False)
@@ -68,8 +68,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Ask the sources now, those left alone after failures too; nothing is kept."""
-    from tasks.monitoring import check_all
-    from tasks.sources import chosen
+    from tasks.newsroom.monitoring import check_all
+    from tasks.newsroom.sources import chosen
 
     with waiting("Asking"):
         checked = check_all(chosen(name), urgent=True)
@@ -92,7 +92,7 @@ def stories(
 ) -> None:
     """List what was found, and why it was taken or left."""
     from deployments.history import period
-    from tasks.stories import listed
+    from tasks.newsroom.stories import listed
 
     found = listed(now() - period(since))
     if as_json:
@@ -107,7 +107,7 @@ def stories(
 @app.command(name="import")
 def import_opml(file: Annotated[Path, typer.Argument(help="An OPML file.")]) -> None:
     """Add the feeds of an OPML file."""
-    from tasks import sources
+    from tasks.newsroom import sources
 
     found = sources.from_opml(file)
     added = sources.add(found)
@@ -119,6 +119,6 @@ def export(
     file: Annotated[Path | None, typer.Argument(help="Where to; else it is printed.")] = None,
 ) -> None:
     """Write the feeds as OPML."""
-    from tasks.sources import to_opml, watchlist
+    from tasks.newsroom.sources import to_opml, watchlist
 
     write_or_print(to_opml(watchlist().sources), file)

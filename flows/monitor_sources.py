@@ -9,10 +9,10 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_table_artifact
 
-from tasks import monitoring, stories
+from tasks.newsroom import monitoring, stories
+from tasks.newsroom.sources import watchlist
 from tasks.runs.orchestrator import tell
 from tasks.runs.outcomes import accountable
-from tasks.sources import watchlist
 from thirdshift.newsroom import Story
 from thirdshift.outcome import Outcome
 

@@ -6,7 +6,7 @@ from collections import Counter
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 
-from tasks import drafts, passages, topics
+from tasks.newsroom import drafts, passages, topics
 from tasks.runs.orchestrator import call_run, tell
 from tasks.runs.outcomes import accountable
 from thirdshift.outcome import Outcome

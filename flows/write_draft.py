@@ -8,9 +8,14 @@ from prefect import flow, task
 from prefect.runtime import flow_run
 
 from agents import writer
-from tasks import drafts, passages, publishing, topics
 from tasks.models.runtime import runtime
-from tasks.reviewing import reviewed
+from tasks.newsroom import (
+    drafts,
+    passages,
+    publishing,
+    topics,
+)
+from tasks.newsroom.reviewing import reviewed
 from tasks.runs.notices import notify
 from tasks.runs.orchestrator import call_run
 from tasks.runs.outcomes import accountable

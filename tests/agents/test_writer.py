@@ -8,8 +8,8 @@ import pytest
 
 from agents import writer
 from agents.writer import Outline, Section, Sentence, write
-from tasks.drafts import unknown_citations
 from tasks.grounding.claims import unsupported
+from tasks.newsroom.drafts import unknown_citations
 from tests.tasks.grounding.test_claims import (
     DAMP,
     HARVEST,

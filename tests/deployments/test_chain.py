@@ -11,7 +11,12 @@ from deployments import supervise
 from deployments.chain import follow
 from deployments.cli import app
 from deployments.shift import run_deployment
-from tasks import drafts, passages, publishing, sources
+from tasks.newsroom import (
+    drafts,
+    passages,
+    publishing,
+    sources,
+)
 from tests.conftest import free_port
 from tests.hostile import Web
 from thirdshift.newsroom import Source

@@ -9,9 +9,9 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 
-from tasks import drafts, passages, publishing
 from tasks.feedback import examples
 from tasks.memory.store import store
+from tasks.newsroom import drafts, passages, publishing
 from tests.deployments.conftest import Shift, ended, until
 from thirdshift.errors import ThirdShiftError
 from thirdshift.newsroom import Draft, Topic

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from deployments import console
 from deployments.cli import app, main
-from tasks import monitoring
-from tasks.sources import watchlist
+from tasks.newsroom import monitoring
+from tasks.newsroom.sources import watchlist
 from tests.hostile import Web
 from thirdshift.settings import settings
 

@@ -8,7 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.events.filters import EventFilter, EventNameFilter
 
 from flows.monitor_sources import monitor_sources
-from tasks import sources, stories
+from tasks.newsroom import sources, stories
 from tests.hostile import Web
 from thirdshift.newsroom import Source
 from thirdshift.paths import DATASETS

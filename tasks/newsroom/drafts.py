@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from tasks import publishing
 from tasks.feedback import examples
 from tasks.machine.disk import place
 from tasks.memory.store import quoted, store
+from tasks.newsroom import publishing
 from thirdshift.errors import NotFound, ThirdShiftError
 from thirdshift.newsroom import Draft, DraftStatus, Review
 from thirdshift.records import now

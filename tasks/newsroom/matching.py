@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import stories
 from tasks.memory.store import store
 from tasks.models.embedding import embedder
-from tasks.stories import Known, text_of
+from tasks.newsroom import stories
+from tasks.newsroom.stories import Known, text_of
 from thirdshift.newsroom import (
     Entry,
     Source,

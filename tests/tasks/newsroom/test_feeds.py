@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.feeds import address, entries, plain
+from tasks.newsroom.feeds import address, entries, plain
 from thirdshift.errors import FeedBroken
 from thirdshift.newsroom import Source
 from thirdshift.paths import DATASETS

@@ -1,9 +1,9 @@
 """Topics: stories that were researched, with the passages that were found."""
 
-from tasks import stories
 from tasks.memory.store import quoted, store
-from tasks.passages import keep as keep_passages
-from tasks.research import explore
+from tasks.newsroom import stories
+from tasks.newsroom.passages import keep as keep_passages
+from tasks.newsroom.research import explore
 from tasks.text.language import is_japanese
 from thirdshift.errors import NotFound
 from thirdshift.newsroom import Topic

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from tasks.feeds import plain
+from tasks.newsroom.feeds import plain
 from tasks.web import fetch as web
 from thirdshift.errors import FeedBroken, PageUnavailable
 from thirdshift.keychain import secret

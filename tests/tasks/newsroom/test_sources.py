@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.sources import add, feed_url, from_opml, remove, to_opml, watchlist
+from tasks.newsroom.sources import (
+    add,
+    feed_url,
+    from_opml,
+    remove,
+    to_opml,
+    watchlist,
+)
 from thirdshift.errors import NotFound, SettingsInvalid
 from thirdshift.newsroom import Source
 from thirdshift.paths import DATASETS

@@ -4,7 +4,7 @@ from typing import Literal
 
 from prefect.input import RunInput
 
-from tasks import drafts
+from tasks.newsroom import drafts
 from tasks.runs.outcomes import waiting
 from thirdshift.newsroom import Draft, Review
 

@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tasks import sources
+from tasks.newsroom import sources
+from tasks.newsroom.passages import Article
+from tasks.newsroom.stories import canonical, text_of
 from tasks.pages import articles
 from tasks.pages.metadata import metadata
-from tasks.passages import Article
-from tasks.stories import canonical, text_of
 from tasks.text.language import terms
 from tasks.web import crawling
 from tasks.web import mirror as places
@@ -83,7 +83,7 @@ def _visit(url: str, story: Story, found_on: str) -> tuple[Article | None, str, 
 def _related(html: str, base: str, story: Story) -> Iterator[str]:
     from bs4 import BeautifulSoup
 
-    from tasks.feeds import address
+    from tasks.newsroom.feeds import address
 
     wanted = set(terms(text_of(story)))
     for anchor in BeautifulSoup(html, "lxml").find_all("a", href=True):

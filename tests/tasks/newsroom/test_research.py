@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks import sources
-from tasks.research import explore
+from tasks.newsroom import sources
+from tasks.newsroom.research import explore
 from tests.hostile import Web
 from thirdshift.newsroom import Source, Story
 

@@ -10,13 +10,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from deployments.cli import app
-from tasks import (
-    drafts,
-    memory,
-    passages,
-    publishing,
-)
+from tasks import memory
 from tasks.feedback import examples
+from tasks.newsroom import drafts, passages, publishing
 from thirdshift.errors import NotFound, ThirdShiftError
 from thirdshift.newsroom import Draft, Passage, Review
 from thirdshift.records import Note

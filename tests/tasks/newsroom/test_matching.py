@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from tasks import memory, stories
-from tasks.matching import found_keyword, judge
+from tasks import memory
+from tasks.newsroom import stories
+from tasks.newsroom.matching import found_keyword, judge
 from thirdshift.newsroom import Entry, Source, Watchlist
 from thirdshift.paths import DATASETS
 from thirdshift.records import Note

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from tasks import feeds, stories
-from tasks.matching import judge
 from tasks.memory.store import Row, quoted, store
+from tasks.newsroom import feeds, stories
+from tasks.newsroom.matching import judge
+from tasks.newsroom.posts import posts
+from tasks.newsroom.sources import feed_url
 from tasks.pages import articles
-from tasks.posts import posts
-from tasks.sources import feed_url
 from tasks.text.language import sentences
 from tasks.web import mirror as places
 from tasks.web import robots

@@ -8,9 +8,16 @@ from pathlib import Path
 import keyring
 import pytest
 
-from tasks import monitoring, stories
 from tasks.memory.store import store
-from tasks.monitoring import Checked, check, check_all, keep, take_in, told
+from tasks.newsroom import monitoring, stories
+from tasks.newsroom.monitoring import (
+    Checked,
+    check,
+    check_all,
+    keep,
+    take_in,
+    told,
+)
 from tests.hostile import Web, answer
 from thirdshift.newsroom import Source, Watchlist
 from thirdshift.records import now
