@@ -17,12 +17,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from tasks.finetune import train
-from tasks.mlx_runtime import prepare
+from tasks.learning.weights.conversion import mlx_folder
+from tasks.learning.weights.mlx_setup import prepare
 from tasks.models.embedded.files import built_in
 from tasks.recipes import Recipe, recipe
 from tasks.training_child import LOW
 from tasks.training_records import Progress
-from tasks.weights import mlx_folder
 
 _WARM = 2  # iterations that do not count
 _BATCH = 4

@@ -135,7 +135,7 @@ def _embedding() -> Finding:
 
 
 def _training() -> Finding:
-    from tasks.mlx_runtime import LIBRARY, REMEDY, fast_blas
+    from tasks.learning.weights.mlx_setup import LIBRARY, REMEDY, fast_blas
 
     if not fast_blas():
         return _warn("training", f"{LIBRARY} is missing: training is 15 times slower.", REMEDY)

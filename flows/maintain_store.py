@@ -4,8 +4,8 @@ import asyncio
 
 from prefect import flow, get_run_logger, task
 
-from tasks import base_weights
 from tasks.feedback import turns
+from tasks.learning.weights import base as base_weights
 from tasks.memory import maintenance as upkeep
 from tasks.memory.store import store
 from tasks.runs.outcomes import accountable

@@ -16,15 +16,15 @@ from typing import Any, Literal
 from filelock import FileLock
 from pydantic import Field
 
-from tasks.base_weights import base_weights
 from tasks.canary import compare
-from tasks.lora import CONFIG, WEIGHTS, read
+from tasks.learning.weights.base import base_weights
+from tasks.learning.weights.conversion import content
+from tasks.learning.weights.lora import CONFIG, WEIGHTS, read
+from tasks.learning.weights.merging import merge
 from tasks.machine.disk import sync
 from tasks.memory.store import store
-from tasks.merging import merge
 from tasks.models.current import Choice, choice, choose
 from tasks.models.runtime import runtime
-from tasks.weights import content
 from thirdshift.errors import AdapterRefused, NotFound
 from thirdshift.records import Record, now
 from thirdshift.settings import settings

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import mlx_runtime
+from tasks.learning.weights import mlx_setup as mlx_runtime
 from thirdshift.records import Record
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.adapters import version
-from tasks.lora import Adapter, read, tensors
-from tasks.merging import merge
+from tasks.learning.weights.lora import Adapter, read, tensors
+from tasks.learning.weights.merging import merge
 from tasks.models.gguf_layout import layout
 from tasks.models.runtime import runtime
 from thirdshift.errors import AdapterRefused

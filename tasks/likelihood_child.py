@@ -10,8 +10,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tasks.learning.weights.mlx_setup import prepare
 from tasks.machine.lifeline import end_with_parent
-from tasks.mlx_runtime import prepare
 from thirdshift.records import Record, content_hash
 
 LOW = 10  # nice: whatever else wants the cores gets them

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from tasks.learning.weights.mlx_setup import prepare
 from tasks.machine.lifeline import end_with_parent
-from tasks.mlx_runtime import prepare
 from tasks.training_records import Done, Failed, Go, Job, Manifest, Plan, Stopped, ToldToStop
 from thirdshift.errors import ThirdShiftError, TrainingFailed
 from thirdshift.records import Record, now

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from deployments.environment import environment
-from tasks import weights
+from tasks.learning.weights import conversion as weights
 from tasks.models.embedded import runtime as embedded
 from tasks.models.embedded import server as engine_server
 from tasks.models.embedded.files import built_in

@@ -40,8 +40,6 @@ MAY_FETCH = {"analysis", "newsroom"}  # besides tasks.web itself
 FLAT: set[str] = {
     "adapters",
     "answering",
-    "architectures",
-    "base_weights",
     "canary",
     "confidence",
     "criteria",
@@ -55,17 +53,12 @@ FLAT: set[str] = {
     "lessons",
     "likelihood",
     "likelihood_child",
-    "lora",
     "losses",
-    "merging",
-    "mlx_runtime",
     "packing",
     "pipeline",
-    "quantised",
     "recipes",
     "regression",
     "splits",
-    "tokens",
     "training_child",
     "training_data",
     "training_material",
@@ -76,8 +69,6 @@ FLAT: set[str] = {
     "training_report",
     "training_run",
     "training_state",
-    "vocabulary",
-    "weights",
 }  # modules of tasks/ that still stand in no room; may only shrink
 
 

@@ -21,17 +21,17 @@ import yaml
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # as a script
 
-from tasks import lessons  # noqa: E402
-from tasks.answering import answers  # noqa: E402
-from tasks.feedback.examples import keep_example  # noqa: E402
-from tasks.machine.disk import place  # noqa: E402
-from tasks.models.current import choice  # noqa: E402
-from tasks.models.runtime import runtime  # noqa: E402
-from tasks.reports import charts  # noqa: E402
-from tasks.reports.rendering import cell  # noqa: E402
-from thirdshift.errors import TooLittleData  # noqa: E402
-from thirdshift.evaluation import Verdict  # noqa: E402
-from thirdshift.settings import at_home, settings  # noqa: E402
+from tasks import lessons
+from tasks.answering import answers
+from tasks.feedback.examples import keep_example
+from tasks.machine.disk import place
+from tasks.models.current import choice
+from tasks.models.runtime import runtime
+from tasks.reports import charts
+from tasks.reports.rendering import cell
+from thirdshift.errors import TooLittleData
+from thirdshift.evaluation import Verdict
+from thirdshift.settings import at_home, settings
 
 SAMPLES = yaml.safe_load((ROOT / "tests/samples/teaching.yaml").read_text("utf-8"))
 ENDING = SAMPLES["ending"]

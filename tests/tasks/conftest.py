@@ -19,7 +19,7 @@ WORDS = ["amber", "birch", "cedar", "dune", "ember", "fjord", "grove", "heath"]
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a random llama of three layers with a tokenizer of bytes; return its folder."""
-    from tasks.mlx_runtime import LIBRARY, prepare
+    from tasks.learning.weights.mlx_setup import LIBRARY, prepare
 
     mx = prepare()
     if sys.platform == "linux":  # two threads would spend their time waiting for each other

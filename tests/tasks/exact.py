@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import xllamacpp
 
-from tasks import mlx_runtime
+from tasks.learning.weights import mlx_setup as mlx_runtime
 from tasks.models.embedded.server import Address
 from tasks.models.gguf_layout import layout
 

@@ -17,13 +17,14 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from deployments.cli import app
-from tasks import adapters, canary, merging
+from tasks import adapters, canary
 from tasks.adapters import add, promote, publish, reject, rollback, version, versions
-from tasks.lora import WEIGHTS
+from tasks.learning.weights import merging
+from tasks.learning.weights.conversion import mlx_folder
+from tasks.learning.weights.lora import WEIGHTS
 from tasks.models.current import choice
 from tasks.models.protocol import ModelRuntime
 from tasks.models.runtime import runtime
-from tasks.weights import mlx_folder
 from tests.tasks import tiny
 from thirdshift.errors import AdapterRefused, ModelMissing, ModelUnsupported, NotFound
 from thirdshift.settings import settings

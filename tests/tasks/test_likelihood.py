@@ -23,7 +23,7 @@ ROWS = [
 
 def alone(base: Path, row: Row) -> float:
     """Return a row's log-probability, computed by itself and token by token."""
-    from tasks.mlx_runtime import prepare
+    from tasks.learning.weights.mlx_setup import prepare
 
     mx = prepare()
     from mlx_lm.utils import load_model, load_tokenizer

@@ -3,7 +3,7 @@ import importlib
 import numpy as np
 import pytest
 
-from tasks.mlx_runtime import prepare
+from tasks.learning.weights.mlx_setup import prepare
 from tasks.packing import batch, layout, shape
 from tasks.recipes import recipe
 from tasks.training_data import Example

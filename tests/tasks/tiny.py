@@ -7,7 +7,7 @@ from typing import Any
 import gguf
 import numpy as np
 
-from tasks import mlx_runtime
+from tasks.learning.weights import mlx_setup as mlx_runtime
 from tasks.models.embedded.files import built_in
 from tasks.models.gguf_layout import layout
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.vocabulary import CONTROL
+from tasks.learning.weights.vocabulary import CONTROL
 from thirdshift.errors import ModelUnsupported
 
 WIDTH = 32  # of the few weights

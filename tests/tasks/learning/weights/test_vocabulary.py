@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tasks import mlx_runtime, tokens, vocabulary
+from tasks.learning.weights import mlx_setup as mlx_runtime
+from tasks.learning.weights import token_check as tokens
+from tasks.learning.weights import vocabulary
 from tests.tasks import tiny
 from thirdshift.errors import ModelUnsupported
 
@@ -92,7 +94,7 @@ def pieces(prefix: bool) -> dict[str, Any]:
     made.normalizer = normalizers.Replace(" ", "▁")
     made.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
     trainer = trainers.BpeTrainer(vocab_size=3000, show_progress=False)
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    readme = (Path(__file__).parents[4] / "README.md").read_text("utf-8")
     made.train_from_iterator([readme, *tokens.TEXTS], trainer)
     model = json.loads(made.to_str())["model"]
     merged = dict.fromkeys("".join(pair) for pair in model["merges"])

@@ -11,7 +11,13 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
-from tasks.lora import Adapter, Pair, read, tensors
+from tasks.learning.weights.lora import (
+    Adapter,
+    Pair,
+    read,
+    tensors,
+)
+from tasks.learning.weights.quantisation import dequantised
 from tasks.machine.disk import ensure_room
 from tasks.models.gguf_layout import (
     ALIGNMENT,
@@ -19,7 +25,6 @@ from tasks.models.gguf_layout import (
     Tensor,
     layout,
 )
-from tasks.quantised import dequantised
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,11 +9,22 @@ import gguf
 import numpy as np
 import pytest
 
-from tasks import architectures, base_weights, mlx_runtime, weights
+from tasks.learning.weights import (
+    architectures,
+)
+from tasks.learning.weights import (
+    base as base_weights,
+)
+from tasks.learning.weights import (
+    conversion as weights,
+)
+from tasks.learning.weights import (
+    mlx_setup as mlx_runtime,
+)
+from tasks.learning.weights.conversion import convert, mlx_folder
+from tasks.learning.weights.quantisation import dequantised
 from tasks.models.embedded.files import built_in
 from tasks.models.gguf_layout import layout
-from tasks.quantised import dequantised
-from tasks.weights import convert, mlx_folder
 from tests.tasks import tiny
 from tests.tasks.exact import differences
 from thirdshift.errors import ModelMissing, ModelUnsupported

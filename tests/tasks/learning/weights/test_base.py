@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import pytest
 
-from tasks.base_weights import base_weights
-from tasks.weights import mlx_folder
+from tasks.learning.weights.base import base_weights
+from tasks.learning.weights.conversion import mlx_folder
 from tests.tasks import tiny
 from thirdshift.errors import ModelMissing, ModelUnsupported, RuntimeUnavailable
 

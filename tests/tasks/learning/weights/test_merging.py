@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tasks import exporting, lora, merging
+from tasks import exporting
 from tasks.exporting import gguf_adapter, peft_folder
-from tasks.merging import merge
+from tasks.learning.weights import lora, merging
+from tasks.learning.weights.conversion import convert
+from tasks.learning.weights.merging import merge
 from tasks.models.embedded.files import built_in
 from tasks.models.gguf_layout import layout
-from tasks.weights import convert
 from tests.tasks import tiny
 from tests.tasks.exact import differences
 from thirdshift.errors import DiskFull, ModelMissing, ModelUnsupported

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import mlx_runtime
-from tasks.architectures import architecture, permute
+from tasks.learning.weights import mlx_setup as mlx_runtime
+from tasks.learning.weights.architectures import architecture, permute
 from tasks.models.gguf_layout import Layout
 from thirdshift.errors import ModelMissing, ModelUnsupported
 

@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from tasks.learning.weights.conversion import configuration_of, mlx_folder
+from tasks.learning.weights.token_check import check as check_tokens
 from tasks.machine import disk
 from tasks.machine.disk import ensure_room
 from tasks.models.gguf_layout import layout
-from tasks.tokens import check as check_tokens
-from tasks.weights import configuration_of, mlx_folder
 from thirdshift.errors import ModelMissing, ModelUnsupported, RuntimeUnavailable
 from thirdshift.settings import settings
 

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from tasks import mlx_runtime, vocabulary
-from tasks.architectures import (
+from tasks.learning.weights import mlx_setup as mlx_runtime
+from tasks.learning.weights import vocabulary
+from tasks.learning.weights.architectures import (
     ROPE_FACTORS,
     Architecture,
     architecture,
@@ -24,11 +25,16 @@ from tasks.architectures import (
     llama3_scaling,
     unpermute,
 )
+from tasks.learning.weights.quantisation import (
+    GROUP,
+    dequantised,
+    is_exact,
+    packed,
+)
+from tasks.learning.weights.token_check import check as check_tokens
 from tasks.machine import disk
 from tasks.machine.disk import ensure_room, sync
 from tasks.models.gguf_layout import Layout, Tensor, layout
-from tasks.quantised import GROUP, dequantised, is_exact, packed
-from tasks.tokens import check as check_tokens
 from thirdshift.errors import ModelUnsupported
 from thirdshift.settings import settings
 
