@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from tasks import adapters, finetune, training_report
 from tasks.answering import answers
-from tasks.curate import curate
-from tasks.curate import require as require_enough
 from tasks.evaluate import HeldOut, Judge, Method, Model, require
 from tasks.feedback.examples import taught
 from tasks.finetune import Trained
+from tasks.learning.curation.dataset import curate
+from tasks.learning.curation.dataset import require as require_enough
 from tasks.learning.weights.base import base_weights
 from tasks.models.current import choice
 from tasks.models.runtime import runtime

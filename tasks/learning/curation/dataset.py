@@ -7,11 +7,16 @@ by which settings, with which hashes it was made. The same rows and settings giv
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
-from tasks.curated_rows import check, replayed, rows_of, write
-from tasks.deduplication import texts, without_doubles
 from tasks.feedback.examples import taught
+from tasks.learning.curation.deduplication import texts, without_doubles
+from tasks.learning.curation.rows import (
+    check,
+    replayed,
+    rows_of,
+    write,
+)
+from tasks.learning.curation.splits import split, topics
 from tasks.models.embedding import embedder
-from tasks.splits import split, topics
 from tasks.text.scrubbing import scrub
 from thirdshift.errors import TooLittleData
 from thirdshift.learning import Dataset, Example, Preference, Rejected

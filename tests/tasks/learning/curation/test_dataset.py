@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import yaml
 
-from tasks import curated_rows
-from tasks.curate import curate
-from tasks.deduplication import without_doubles
 from tasks.feedback.examples import keep_example, prefer
+from tasks.learning.curation import rows as curated_rows
+from tasks.learning.curation.dataset import curate
+from tasks.learning.curation.deduplication import without_doubles
+from tasks.learning.curation.splits import split, topics
 from tasks.models.embedding import embedder
-from tasks.splits import split, topics
 from thirdshift.errors import DatasetInvalid, TooLittleData
 from thirdshift.learning import Dataset, Example
 

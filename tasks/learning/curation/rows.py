@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tasks.learning.curation.splits import Split
 from tasks.machine.disk import ensure_room
-from tasks.splits import Split
 from tasks.tables.validation import unmet
 from tasks.text.scrubbing import detect
 from thirdshift.errors import DatasetInvalid

@@ -1,0 +1,1 @@
+"""Curation: what was taught as data sets. Start with `dataset`."""
