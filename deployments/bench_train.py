@@ -16,13 +16,13 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
-from tasks.finetune import train
+from tasks.learning.training.child import LOW
+from tasks.learning.training.finetune import train
+from tasks.learning.training.recipes import Recipe, recipe
+from tasks.learning.training.records import Progress
 from tasks.learning.weights.conversion import mlx_folder
 from tasks.learning.weights.mlx_setup import prepare
 from tasks.models.embedded.files import built_in
-from tasks.recipes import Recipe, recipe
-from tasks.training_child import LOW
-from tasks.training_records import Progress
 
 _WARM = 2  # iterations that do not count
 _BATCH = 4

@@ -9,20 +9,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks import adapters, finetune, training_report
+from tasks import adapters
 from tasks.answering import answers
 from tasks.evaluate import HeldOut, Judge, Method, Model, require
 from tasks.feedback.examples import taught
-from tasks.finetune import Trained
 from tasks.learning.curation.dataset import curate
 from tasks.learning.curation.dataset import require as require_enough
+from tasks.learning.training import finetune
+from tasks.learning.training import report as training_report
+from tasks.learning.training.data import rows
+from tasks.learning.training.finetune import Trained
+from tasks.learning.training.process import OnProgress
+from tasks.learning.training.recipes import Recipe, recipe
 from tasks.learning.weights.base import base_weights
 from tasks.models.current import choice
 from tasks.models.runtime import runtime
-from tasks.recipes import Recipe, recipe
 from tasks.reports import verdict
-from tasks.training_data import rows
-from tasks.training_process import OnProgress
 from thirdshift.evaluation import Verdict
 from thirdshift.learning import Dataset
 from thirdshift.records import content_hash

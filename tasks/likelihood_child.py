@@ -93,7 +93,7 @@ def _model(ask: Ask) -> Any:
     """Return the model in evaluation mode, with its adapter attached."""
     from mlx_lm.tuner.utils import load_adapters
 
-    from tasks.training_model import load
+    from tasks.learning.training.model import load
 
     model = load(ask.base)
     if ask.adapter:

@@ -5,12 +5,13 @@ import asyncio
 from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact
 
-from tasks import lessons, training_report
+from tasks import lessons
 from tasks.evaluate import Method
+from tasks.learning.training import report as training_report
+from tasks.learning.training.process import OnProgress
+from tasks.learning.training.records import Progress
 from tasks.reports import verdict
 from tasks.runs.steps import step
-from tasks.training_process import OnProgress
-from tasks.training_records import Progress
 from thirdshift.errors import TooLittleData
 from thirdshift.evaluation import Verdict
 from thirdshift.outcome import Outcome

@@ -19,8 +19,8 @@ from prefect.states import Cancelling
 from safetensors import safe_open
 
 from tasks.feedback.examples import keep_example
+from tasks.learning.training.records import History
 from tasks.runs.ledger import history
-from tasks.training_records import History
 from tests.deployments.conftest import Shift, ended, said, start, until
 from tests.tasks import tiny
 from thirdshift.outcome import Ran
@@ -256,7 +256,9 @@ def saved(machine: Gated) -> History:
 
 def trainings(machine: Gated) -> list[psutil.Process]:
     family = psutil.Process(machine.process.pid).children(recursive=True)
-    return [one for one in family if one.is_running() and "tasks.training_child" in words(one)]
+    return [
+        one for one in family if one.is_running() and "tasks.learning.training.child" in words(one)
+    ]
 
 
 def words(process: psutil.Process) -> list[str]:

@@ -33,8 +33,8 @@ import psutil
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # as a script
 
-from deployments import supervise  # noqa: E402
-from thirdshift.settings import at_home  # noqa: E402
+from deployments import supervise
+from thirdshift.settings import at_home
 
 SAMPLES = Path(__file__).parent / "samples"
 PROCESSES = ("supervisor", "server", "runner", "engine", "flow", "all")

@@ -11,8 +11,8 @@ from typing import Any
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
+from tasks.learning.training.records import History, Manifest
 from tasks.machine.disk import sync
-from tasks.training_records import History, Manifest
 
 ADAPTER = "adapters.safetensors"
 CONFIG = "adapter_config.json"

@@ -15,11 +15,17 @@ from typing import Any, Literal
 import mlx.core as mx
 from mlx_lm.tuner.trainer import TrainingArgs, evaluate, train
 
-from tasks.losses import Loss
-from tasks.packing import Batch
-from tasks.recipes import Recipe
-from tasks.training_records import Go, History, Progress, ToldToStop, Validation
-from tasks.training_state import State
+from tasks.learning.training.checkpoint import State
+from tasks.learning.training.losses import Loss
+from tasks.learning.training.packing import Batch
+from tasks.learning.training.recipes import Recipe
+from tasks.learning.training.records import (
+    Go,
+    History,
+    Progress,
+    ToldToStop,
+    Validation,
+)
 from thirdshift.errors import TrainingFailed
 
 Arrays = tuple[mx.array, ...]

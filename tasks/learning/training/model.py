@@ -14,11 +14,11 @@ from mlx.utils import tree_flatten
 from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import dequantize_model, load_model
 
-from tasks.losses import Losses, pick_trained
-from tasks.packing import batch
-from tasks.recipes import Recipe
-from tasks.training_data import Example
-from tasks.training_state import ADAPTER, CONFIG
+from tasks.learning.training.checkpoint import ADAPTER, CONFIG
+from tasks.learning.training.data import Example
+from tasks.learning.training.losses import Losses, pick_trained
+from tasks.learning.training.packing import batch
+from tasks.learning.training.recipes import Recipe
 from thirdshift.errors import SettingsInvalid
 
 ONE_ROW = 1 << 30  # as many cells as it takes

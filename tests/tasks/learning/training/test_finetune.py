@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.finetune import Trained, train
-from tasks.recipes import Recipe, recipe
+from tasks.learning.training.finetune import Trained, train
+from tasks.learning.training.recipes import Recipe, recipe
+from tasks.learning.training.records import Progress
 from tasks.runs import preemption
 from tasks.runs.preemption import Preempted
-from tasks.training_records import Progress
 from thirdshift.errors import NotFound, OutOfMemory, TrainingFailed
 from thirdshift.records import now
 from thirdshift.settings import settings
@@ -41,7 +41,7 @@ def children() -> list[psutil.Process]:
 
 def _trains(process: psutil.Process) -> bool:
     try:
-        return "tasks.training_child" in process.cmdline()
+        return "tasks.learning.training.child" in process.cmdline()
     except psutil.NoSuchProcess:  # it has ended meanwhile
         return False
 
@@ -77,7 +77,7 @@ def test_it_yields_when_due_and_goes_on_where_it_was(
     def due() -> Preempted | None:
         return Preempted("The owner is back.", now()) if len(reached) >= 8 else None
 
-    monkeypatch.setattr("tasks.training_process.due", due)
+    monkeypatch.setattr("tasks.learning.training.process.due", due)
     with pytest.raises(Preempted, match="owner"):
         train(
             tiny_base,
@@ -87,7 +87,7 @@ def test_it_yields_when_due_and_goes_on_where_it_was(
             on_progress=lambda one: reached.append(one.iteration),
         )
     assert not children() and not (tmp_path / "adapter").exists()
-    monkeypatch.setattr("tasks.training_process.due", preemption.due)
+    monkeypatch.setattr("tasks.learning.training.process.due", preemption.due)
     later: list[int] = []
     trained = train(
         tiny_base,
@@ -130,8 +130,8 @@ def test_it_ends_with_its_parent_and_keeps_where_it_was(
 ) -> None:
     program = f"""
 from pathlib import Path
-from tasks.finetune import train
-from tasks.recipes import recipe
+from tasks.learning.training.finetune import train
+from tasks.learning.training.recipes import recipe
 train(Path({str(tiny_base)!r}), Path({str(examples)!r}), Path({str(tmp_path / "adapter")!r}),
     recipe("lora", epochs=10000, max_iterations=50000, patience=0, save_every=50000),
     on_progress=lambda one: print(one.iteration, flush=True))

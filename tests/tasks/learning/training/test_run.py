@@ -7,10 +7,17 @@ from typing import Any
 
 import pytest
 
-from tasks import finetune
-from tasks.recipes import recipe
-from tasks.training_child import Told, run
-from tasks.training_records import Go, Job, Manifest, Plan, Progress, ToldToStop
+from tasks.learning.training import finetune
+from tasks.learning.training.child import Told, run
+from tasks.learning.training.recipes import recipe
+from tasks.learning.training.records import (
+    Go,
+    Job,
+    Manifest,
+    Plan,
+    Progress,
+    ToldToStop,
+)
 from thirdshift.errors import DatasetInvalid, SettingsInvalid, TrainingFailed
 from thirdshift.records import Record
 

@@ -1,6 +1,6 @@
-from tasks.recipes import Method, recipe
-from tasks.training_records import History, Manifest, Validation
-from tasks.training_report import artifact
+from tasks.learning.training.recipes import Method, recipe
+from tasks.learning.training.records import History, Manifest, Validation
+from tasks.learning.training.report import artifact
 from thirdshift.records import now
 
 

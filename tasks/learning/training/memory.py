@@ -8,8 +8,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from tasks.recipes import Recipe
-from tasks.training_records import Plan
+from tasks.learning.training.recipes import Recipe
+from tasks.learning.training.records import Plan
 from thirdshift.errors import ModelMissing
 from thirdshift.records import Record
 

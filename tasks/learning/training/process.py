@@ -7,8 +7,17 @@ from queue import Empty, Queue
 from threading import Thread
 
 import thirdshift.errors
+from tasks.learning.training.records import (
+    Done,
+    Failed,
+    Go,
+    Job,
+    Plan,
+    Progress,
+    Said,
+    Stopped,
+)
 from tasks.runs.preemption import due
-from tasks.training_records import Done, Failed, Go, Job, Plan, Progress, Said, Stopped
 from thirdshift.errors import ThirdShiftError, TrainingFailed
 from thirdshift.records import Record
 from thirdshift.settings import settings
@@ -35,7 +44,7 @@ class TrainingProcess:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("w", encoding="utf-8") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tasks.training_child"],
+                [sys.executable, "-P", "-m", "tasks.learning.training.child"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

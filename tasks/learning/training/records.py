@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from tasks.recipes import Recipe
+from tasks.learning.training.recipes import Recipe
 from thirdshift.records import Record
 
 

@@ -1,4 +1,4 @@
-"""The process that trains: `python -m tasks.training_child`, started by `tasks.finetune`.
+"""The process that trains: `python -m tasks.learning.training.child`, started by `finetune`.
 
 It reads a Job on standard input, says a Plan, waits for a Go, and says how it goes on. TERM,
 INT and the death of its parent make it save and end.
@@ -14,16 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from tasks.learning.training.records import (
+    Done,
+    Failed,
+    Go,
+    Job,
+    Manifest,
+    Plan,
+    Stopped,
+    ToldToStop,
+)
 from tasks.learning.weights.mlx_setup import prepare
 from tasks.machine.lifeline import end_with_parent
-from tasks.training_records import Done, Failed, Go, Job, Manifest, Plan, Stopped, ToldToStop
 from thirdshift.errors import ThirdShiftError, TrainingFailed
 from thirdshift.records import Record, now
 
 if TYPE_CHECKING:
-    from tasks.training_material import Data
-    from tasks.training_run import Material, TrainingRun
-    from tasks.training_state import State
+    from tasks.learning.training.checkpoint import State
+    from tasks.learning.training.material import Data
+    from tasks.learning.training.run import Material, TrainingRun
 
 LOW = 10  # nice: whatever else wants the cores gets them
 LIBRARIES = ("mlx", "mlx-lm", "numpy", "tokenizers", "transformers")
@@ -92,8 +101,9 @@ def run(job: Job, told: Told, say: Say, ask: Callable[[Plan], Go]) -> None:
     prepare()
     from mlx_lm.utils import load_tokenizer
 
-    from tasks import training_material, training_model
-    from tasks.training_state import State, write_adapter
+    from tasks.learning.training import material as training_material
+    from tasks.learning.training import model as training_model
+    from tasks.learning.training.checkpoint import State, write_adapter
 
     recipe = job.recipe
     data = training_material.read(job.data, load_tokenizer(job.base), recipe)
@@ -135,8 +145,8 @@ def training_run(
     job: Job, model: Any, material: "Material", state: "State", say: Say, told: Told
 ) -> "TrainingRun":
     """Return the run; from now on a signal is kept until it can be obeyed without loss."""
-    from tasks.training_model import optimizer
-    from tasks.training_run import TrainingRun
+    from tasks.learning.training.model import optimizer
+    from tasks.learning.training.run import TrainingRun
 
     told.training = True
     steps = optimizer(job.recipe, len(material.train))
@@ -148,8 +158,9 @@ def _prepared(job: Job, model: Any, data: "Data", row: int) -> tuple["Material",
 
     DPO's reference is the model as it stands before: bare, or with the adapter it starts from.
     """
-    from tasks import training_material, training_model
-    from tasks.losses import keep_gains
+    from tasks.learning.training import material as training_material
+    from tasks.learning.training import model as training_model
+    from tasks.learning.training.losses import keep_gains
 
     recipe, reference, config = job.recipe, {}, None
     if job.start:

@@ -3,7 +3,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.recipes import SHIPPED, Method, Recipe, recipe
+from tasks.learning.training.recipes import (
+    SHIPPED,
+    Method,
+    Recipe,
+    recipe,
+)
 from thirdshift.errors import SettingsInvalid
 from thirdshift.settings import settings
 

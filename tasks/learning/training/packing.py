@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.training_data import Example
+from tasks.learning.training.data import Example
 
 _ROUND = 32  # row lengths are multiples of it, so that few shapes are compiled
 _PICKS = 64  # and so are the numbers of trained tokens

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from tasks.recipes import Recipe
+from tasks.learning.training.recipes import Recipe
 from thirdshift.errors import DatasetInvalid
 
 T = TypeVar("T")

@@ -3,10 +3,10 @@ import importlib
 import numpy as np
 import pytest
 
+from tasks.learning.training.data import Example
+from tasks.learning.training.packing import batch, layout, shape
+from tasks.learning.training.recipes import recipe
 from tasks.learning.weights.mlx_setup import prepare
-from tasks.packing import batch, layout, shape
-from tasks.recipes import recipe
-from tasks.training_data import Example
 
 SMALL = {
     "hidden_size": 64,
@@ -70,8 +70,8 @@ def test_packed_rows_cost_a_model_what_separate_ones_do(architecture: str) -> No
     from mlx.utils import tree_flatten
     from mlx_lm.tuner.utils import linear_to_lora_layers
 
-    from tasks.losses import Losses, pick_trained
-    from tasks.training_model import ONE_ROW, row_length
+    from tasks.learning.training.losses import Losses, pick_trained
+    from tasks.learning.training.model import ONE_ROW, row_length
 
     module = importlib.import_module(f"mlx_lm.models.{architecture}")
     mx.random.seed(0)
@@ -112,8 +112,8 @@ def test_a_model_that_looks_across_examples_is_not_packed() -> None:
     prepare()
     from mlx_lm.models import llama
 
-    from tasks import losses
-    from tasks.training_model import row_length
+    from tasks.learning.training import losses
+    from tasks.learning.training.model import row_length
 
     keys = SMALL | {"model_type": "llama"}
     model = llama.Model(llama.ModelArgs.from_dict(keys))

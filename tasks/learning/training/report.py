@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from tasks.learning.training.records import History, Manifest
 from tasks.reports.charts import curves
 from tasks.reports.rendering import cell, data_uri
-from tasks.training_records import History, Manifest
 
 Points = list[tuple[float, float]]
 

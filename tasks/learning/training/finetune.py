@@ -9,13 +9,18 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from tasks.learning.training.memory import Need, estimate
+from tasks.learning.training.process import OnProgress, TrainingProcess
+from tasks.learning.training.recipes import Recipe
+from tasks.learning.training.records import (
+    Go,
+    Job,
+    Manifest,
+    Plan,
+)
 from tasks.machine.disk import ensure_room, sha256
 from tasks.models.budget import budget, make_room
 from tasks.models.runtime import runtime
-from tasks.recipes import Recipe
-from tasks.training_memory import Need, estimate
-from tasks.training_process import OnProgress, TrainingProcess
-from tasks.training_records import Go, Job, Manifest, Plan
 from thirdshift.errors import NotFound, TrainingFailed
 from thirdshift.records import Record, content_hash
 from thirdshift.settings import settings

@@ -14,12 +14,12 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from tasks.losses import Losses
-from tasks.packing import Batch, batch, shape
-from tasks.recipes import Recipe
-from tasks.training_data import Example, Reader, order
-from tasks.training_records import Plan
-from tasks.training_run import Arrays, Material, Split
+from tasks.learning.training.data import Example, Reader, order
+from tasks.learning.training.losses import Losses
+from tasks.learning.training.packing import Batch, batch, shape
+from tasks.learning.training.recipes import Recipe
+from tasks.learning.training.records import Plan
+from tasks.learning.training.run import Arrays, Material, Split
 from thirdshift.errors import DatasetInvalid
 
 Reference = dict[tuple[Split, int], Sequence[float]]  # log-probabilities: chosen, rejected
