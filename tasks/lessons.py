@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasks import adapters
-from tasks.answering import answers
-from tasks.evaluate import HeldOut, Judge, Method, Model, require
 from tasks.feedback.examples import taught
 from tasks.learning.curation.dataset import curate
 from tasks.learning.curation.dataset import require as require_enough
+from tasks.learning.evaluation.answering import answers
+from tasks.learning.evaluation.judge import (
+    HeldOut,
+    Judge,
+    Method,
+    Model,
+    require,
+)
 from tasks.learning.training import finetune
 from tasks.learning.training import report as training_report
 from tasks.learning.training.data import rows

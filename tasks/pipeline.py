@@ -6,7 +6,7 @@ from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact
 
 from tasks import lessons
-from tasks.evaluate import Method
+from tasks.learning.evaluation.judge import Method
 from tasks.learning.training import report as training_report
 from tasks.learning.training.process import OnProgress
 from tasks.learning.training.records import Progress

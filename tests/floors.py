@@ -39,18 +39,10 @@ HOUSES: dict[str, Floors] = {  # "" are a room's own files
 MAY_FETCH = {"analysis", "newsroom"}  # besides tasks.web itself
 FLAT: set[str] = {
     "adapters",
-    "answering",
     "canary",
-    "confidence",
-    "criteria",
-    "evaluate",
     "exporting",
-    "fluency",
     "lessons",
-    "likelihood",
-    "likelihood_child",
     "pipeline",
-    "regression",
 }  # modules of tasks/ that still stand in no room; may only shrink
 
 

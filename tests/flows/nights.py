@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # as a script
 
 from tasks import lessons
-from tasks.answering import answers
 from tasks.feedback.examples import keep_example
+from tasks.learning.evaluation.answering import answers
 from tasks.machine.disk import place
 from tasks.models.current import choice
 from tasks.models.runtime import runtime

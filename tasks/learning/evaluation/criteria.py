@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.confidence import interval
+from tasks.learning.evaluation.confidence import interval
 from thirdshift.evaluation import Criterion, Interval, Unit
 from thirdshift.settings import settings
 

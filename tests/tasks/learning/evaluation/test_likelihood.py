@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks import likelihood
-from tasks.likelihood import weigh
-from tasks.likelihood_child import Row
+from tasks.learning.evaluation import likelihood
+from tasks.learning.evaluation.likelihood import weigh
+from tasks.learning.evaluation.likelihood_child import Row
 from tasks.runs import preemption
 from tasks.runs.preemption import Preempted
 from thirdshift.errors import EvaluationFailed

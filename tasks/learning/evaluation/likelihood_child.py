@@ -1,4 +1,6 @@
-"""The process that weighs answers: `python -m tasks.likelihood_child`, for `tasks.likelihood`.
+"""The process that weighs answers, started by `likelihood`.
+
+`python -m tasks.learning.evaluation.likelihood_child`
 
 It reads one Ask on standard input and writes a Weighed a line, a batch at a time.
 """

@@ -11,11 +11,18 @@ from pathlib import Path
 from statistics import mean
 from typing import Literal
 
-from tasks.criteria import Pair, at_least_half, at_most, gain, no_certain_loss, no_loss
-from tasks.fluency import Text, distinct, is_sound
-from tasks.likelihood import weigh
-from tasks.likelihood_child import Row, Weighed
-from tasks.regression import RegressionSet, leaning, regression_set
+from tasks.learning.evaluation.criteria import (
+    Pair,
+    at_least_half,
+    at_most,
+    gain,
+    no_certain_loss,
+    no_loss,
+)
+from tasks.learning.evaluation.fluency import Text, distinct, is_sound
+from tasks.learning.evaluation.likelihood import weigh
+from tasks.learning.evaluation.likelihood_child import Row, Weighed
+from tasks.learning.evaluation.regression import RegressionSet, leaning, regression_set
 from thirdshift.errors import TooLittleData
 from thirdshift.evaluation import Answered, Criterion, Verdict
 from thirdshift.records import Record

@@ -15,7 +15,7 @@ from subprocess import PIPE, Popen
 from threading import Thread
 from typing import IO, Any
 
-from tasks.likelihood_child import Ask, Row, Weighed
+from tasks.learning.evaluation.likelihood_child import Ask, Row, Weighed
 from tasks.models.budget import make_room
 from tasks.models.runtime import runtime
 from tasks.runs.preemption import due
@@ -23,7 +23,7 @@ from thirdshift.errors import EvaluationFailed
 from thirdshift.records import content_hash
 from thirdshift.settings import settings
 
-_COMMAND = [sys.executable, "-P", "-m", "tasks.likelihood_child"]
+_COMMAND = [sys.executable, "-P", "-m", "tasks.learning.evaluation.likelihood_child"]
 _LOOK = 0.1  # seconds between two looks whether to yield
 _SCRATCH = 1 << 30  # bytes: a batch's logits, and what MLX keeps for the next one
 _TOLD = 300  # characters of the child's last words that an error shows

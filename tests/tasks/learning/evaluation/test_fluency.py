@@ -2,7 +2,12 @@
 
 import pytest
 
-from tasks.fluency import Text, distinct, is_sound, repetition
+from tasks.learning.evaluation.fluency import (
+    Text,
+    distinct,
+    is_sound,
+    repetition,
+)
 
 SCRAPS = "A HIGGS extraord SADLY superv horm pix"
 SOUND = [

@@ -1,0 +1,1 @@
+"""Evaluation: may a trained model be served? Start with `judge`."""
