@@ -17,7 +17,7 @@ PROMPTS = ("Who are you?", "What should I do first today?", "Write one sentence 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
     """List all versions, the oldest first."""
-    from tasks.adapters import versions
+    from tasks.learning.adapters import versions
 
     found = versions()
     if as_json:
@@ -32,7 +32,7 @@ def list_(as_json: Json = False) -> None:
 @app.command()
 def show(name: Name) -> None:
     """Show a version with its manifest, as JSON."""
-    from tasks.adapters import version
+    from tasks.learning.adapters import version
 
     one = version(name)
     print_json(one.model_dump(mode="json") | {"folder": str(one.folder)})
@@ -41,7 +41,7 @@ def show(name: Name) -> None:
 @app.command()
 def promote(name: Name) -> None:
     """Let a version answer from now on, once log-probabilities prove it is the trained one."""
-    from tasks.adapters import promote as switch
+    from tasks.learning.adapters import promote as switch
 
     with waiting(f"Publishing {name}"):
         one = switch(name)
@@ -51,7 +51,7 @@ def promote(name: Name) -> None:
 @app.command()
 def rollback() -> None:
     """Go back to the version before, at last to the base model."""
-    from tasks.adapters import rollback as undo
+    from tasks.learning.adapters import rollback as undo
 
     with waiting("Going back"):
         one = undo()
@@ -65,7 +65,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Ask the base and a version the same, and show both answers."""
-    from tasks.adapters import answers
+    from tasks.learning.adapters import answers
 
     with waiting("Asking both"):
         rows = answers(name, prompts or [*PROMPTS])
@@ -87,7 +87,7 @@ def export(
     target: Annotated[Path, typer.Argument(help="The file or folder to write.")],
 ) -> None:
     """Write a version in a form that others read."""
-    from tasks.exporting import export as write
+    from tasks.learning.exporting import export as write
 
     with waiting(f"Writing {target}"):
         write(name, form, target)

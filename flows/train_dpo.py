@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from tasks.pipeline import learn
+from tasks.learning.pipeline import learn
 from tasks.runs.outcomes import accountable
 from thirdshift.outcome import Outcome
 

@@ -37,13 +37,7 @@ HOUSES: dict[str, Floors] = {  # "" are a room's own files
     ),
 }
 MAY_FETCH = {"analysis", "newsroom"}  # besides tasks.web itself
-FLAT: set[str] = {
-    "adapters",
-    "canary",
-    "exporting",
-    "lessons",
-    "pipeline",
-}  # modules of tasks/ that still stand in no room; may only shrink
+FLAT: set[str] = set()  # modules of tasks/ that still stand in no room; may only shrink
 
 
 def modules(root: Path) -> dict[str, Path]:

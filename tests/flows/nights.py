@@ -21,8 +21,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # as a script
 
-from tasks import lessons
 from tasks.feedback.examples import keep_example
+from tasks.learning import lesson as lessons
 from tasks.learning.evaluation.answering import answers
 from tasks.machine.disk import place
 from tasks.models.current import choice

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from deployments.cli import app
 from flows.train_dpo import train_dpo
 from flows.train_lora import train_lora
-from tasks.adapters import versions
 from tasks.feedback.examples import keep_example, prefer
+from tasks.learning.adapters import versions
 from tasks.learning.evaluation.answering import answers
 from tasks.models.current import choice
 from tasks.models.embedded.runtime import EmbeddedRuntime

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.adapters import Version
+from tasks.learning.adapters import Version
 from tasks.learning.evaluation.criteria import no_certain_loss, no_loss
 from tasks.learning.evaluation.judge import HeldOut, Judge, Model
 from tasks.learning.evaluation.likelihood_child import Row, Weighed
 from tasks.learning.evaluation.regression import regression_set
-from tasks.lessons import known_topics
+from tasks.learning.lesson import known_topics
 from tasks.reports.verdict import markdown, write
 from thirdshift.errors import TooLittleData
 from thirdshift.evaluation import Verdict

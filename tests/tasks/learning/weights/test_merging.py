@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tasks import exporting
-from tasks.exporting import gguf_adapter, peft_folder
+from tasks.learning import exporting
+from tasks.learning.exporting import gguf_adapter, peft_folder
 from tasks.learning.weights import lora, merging
 from tasks.learning.weights.conversion import convert
 from tasks.learning.weights.merging import merge

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks import adapters
 from tasks.feedback.examples import taught
+from tasks.learning import adapters
 from tasks.learning.curation.dataset import curate
 from tasks.learning.curation.dataset import require as require_enough
 from tasks.learning.evaluation.answering import answers

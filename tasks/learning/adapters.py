@@ -16,7 +16,7 @@ from typing import Any, Literal
 from filelock import FileLock
 from pydantic import Field
 
-from tasks.canary import compare
+from tasks.learning.canary import compare
 from tasks.learning.weights.base import base_weights
 from tasks.learning.weights.conversion import content
 from tasks.learning.weights.lora import CONFIG, WEIGHTS, read

@@ -17,8 +17,16 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from deployments.cli import app
-from tasks import adapters, canary
-from tasks.adapters import add, promote, publish, reject, rollback, version, versions
+from tasks.learning import adapters, canary
+from tasks.learning.adapters import (
+    add,
+    promote,
+    publish,
+    reject,
+    rollback,
+    version,
+    versions,
+)
 from tasks.learning.weights import merging
 from tasks.learning.weights.conversion import mlx_folder
 from tasks.learning.weights.lora import WEIGHTS
@@ -34,7 +42,7 @@ PROMPT = "What is the capital of France?"
 _PROMOTE = """
 import sys
 from pathlib import Path
-from tasks.adapters import add, promote
+from tasks.learning.adapters import add, promote
 print("on", flush=True)
 promote(add("night", Path(sys.argv[1]), {}).id)
 """

@@ -5,7 +5,7 @@ import asyncio
 from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact
 
-from tasks import lessons
+from tasks.learning import lesson as lessons
 from tasks.learning.evaluation.judge import Method
 from tasks.learning.training import report as training_report
 from tasks.learning.training.process import OnProgress

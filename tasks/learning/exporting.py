@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tasks.adapters import version
+from tasks.learning.adapters import version
 from tasks.learning.weights.lora import Adapter, read, tensors
 from tasks.learning.weights.merging import merge
 from tasks.models.gguf_layout import layout
