@@ -7,10 +7,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deployments import supervise
 from deployments.catalogue import Deployment, catalogue, find
 from deployments.chain import PUT_OFF, follow
 from deployments.environment import apply
+from deployments.services import supervise
 from thirdshift.errors import PrefectUnavailable, ThirdShiftError
 from thirdshift.outcome import Ran
 from thirdshift.paths import DATASETS

@@ -150,7 +150,7 @@ def prefect_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder, port = tmp_path_factory.mktemp("prefect"), free_port()
     variables = {"THIRDSHIFT_HOME": str(folder), "THIRDSHIFT_PORTS__PREFECT": str(port)}
     with (folder / "log").open("w") as log:
-        command = [sys.executable, "-P", "-m", "deployments.server"]
+        command = [sys.executable, "-P", "-m", "deployments.services.server"]
         server = subprocess.Popen(command, env=os.environ | variables, stdout=log, stderr=log)
     while not healthy(port):
         assert server.poll() is None, (folder / "log").read_text()

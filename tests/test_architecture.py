@@ -19,7 +19,7 @@ MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.path.expandvars", "Path.home"}
 HOME = {"expanduser"}
 MAY_SET_ENVIRONMENT = {  # of themselves and their children
-    f"deployments/{name}.py" for name in ("environment", "server", "standby")
+    f"deployments/{name}.py" for name in ("environment", "services/server", "runner/standby")
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import FlowRun
 
 SAMPLES = Path(__file__).parent / "samples"
 FLOWS = ["quick", "synchronous", "patient", "flaky", "wrong", "suspended"]
-STANDBY = "deployments.standby"
+STANDBY = "deployments.runner.standby"
 
 
 class Shift:

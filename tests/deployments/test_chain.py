@@ -7,9 +7,9 @@ import feedparser
 import pytest
 from typer.testing import CliRunner
 
-from deployments import supervise
 from deployments.chain import follow
-from deployments.cli import app
+from deployments.cli.app import app
+from deployments.services import supervise
 from deployments.shift import run_deployment
 from tasks.newsroom import (
     drafts,

@@ -33,7 +33,7 @@ import psutil
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # as a script
 
-from deployments import supervise
+from deployments.services import supervise
 from thirdshift.settings import at_home
 
 SAMPLES = Path(__file__).parent / "samples"

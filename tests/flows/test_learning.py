@@ -10,7 +10,7 @@ import yaml
 from prefect.client.schemas.objects import State
 from typer.testing import CliRunner
 
-from deployments.cli import app
+from deployments.cli.app import app
 from flows.train_dpo import train_dpo
 from flows.train_lora import train_lora
 from tasks.feedback.examples import keep_example, prefer

@@ -1,7 +1,7 @@
 """The embedded runtime: llama.cpp's server within a process of ours, spoken to over loopback.
 
-The supervised engine (`deployments.engine`) serves the base model to all processes; where it does
-not answer, and for published models, this process serves the model itself.
+The supervised engine (`deployments.services.engine`) serves the base model to all processes;
+where it does not answer, and for published models, this process serves the model itself.
 """
 
 import json

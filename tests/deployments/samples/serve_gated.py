@@ -2,9 +2,9 @@
 
 import asyncio
 
-from deployments import serve
 from deployments.catalogue import Deployment
 from deployments.environment import apply
+from deployments.runner import serve
 from tasks.runs.gate import Gate
 from thirdshift.settings import settings
 

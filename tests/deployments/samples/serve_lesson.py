@@ -4,9 +4,9 @@ import asyncio
 
 import gated  # noqa: F401  (its power supply)
 
-from deployments import serve
 from deployments.catalogue import Deployment
 from deployments.environment import apply
+from deployments.runner import serve
 from flows.train_lora import train_lora  # noqa: F401  (what is deployed, from this module)
 from tasks.runs.gate import Gate
 from thirdshift.settings import settings

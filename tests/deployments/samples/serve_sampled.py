@@ -4,9 +4,9 @@ import asyncio
 import os
 import sys
 
-from deployments import serve
 from deployments.catalogue import Deployment
 from deployments.environment import apply
+from deployments.runner import serve
 from thirdshift.settings import settings
 
 apply()

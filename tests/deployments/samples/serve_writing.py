@@ -2,9 +2,9 @@
 
 import asyncio
 
-from deployments import serve
 from deployments.catalogue import Deployment
 from deployments.environment import apply
+from deployments.runner import serve
 from thirdshift.settings import settings
 
 apply()

@@ -1,7 +1,7 @@
 """The real runner process, with the probes instead of the catalogue."""
 
-from deployments import serve
 from deployments.catalogue import Deployment
+from deployments.runner import serve
 
 
 def probes() -> list[Deployment]:

@@ -2,8 +2,8 @@
 
 import sys
 
-from deployments import supervise
-from deployments.programs import PROGRAMS
+from deployments.services import supervise
+from deployments.services.programs import PROGRAMS
 
 PROGRAMS["runner"] = ("serve_probes", "", 45)
 supervise.up(sys.argv[1:], foreground=True)

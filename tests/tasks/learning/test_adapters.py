@@ -16,7 +16,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from deployments.cli import app
+from deployments.cli.app import app
 from tasks.learning import adapters, canary
 from tasks.learning.adapters import (
     add,

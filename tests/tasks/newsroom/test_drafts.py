@@ -9,7 +9,7 @@ import yaml
 from click.testing import Result
 from typer.testing import CliRunner
 
-from deployments.cli import app
+from deployments.cli.app import app
 from tasks import memory
 from tasks.feedback import examples
 from tasks.newsroom import drafts, passages, publishing

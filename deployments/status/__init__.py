@@ -1,0 +1,1 @@
+"""Status: how things stand, read only. Start with `doctor`."""
