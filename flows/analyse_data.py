@@ -7,9 +7,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from agents.narrative import narrate
-from tasks.analysis import archive as analysis_report
-from tasks.analysis import definitions as analyses
-from tasks.analysis import insights
+from tasks.analysis import archive, definitions, insights
 from tasks.analysis.examination import examine
 from tasks.analysis.extraction.extract import extract
 from tasks.memory.indexing import remember
@@ -22,22 +20,22 @@ fetch_data = task(name="fetch the data")(extract)
 examine_data = task(name="check and count", cache_policy=NO_CACHE)(examine)
 find_findings = task(name="find", cache_policy=NO_CACHE)(insights.find)
 word_findings = task(name="word the findings")(narrate)
-write_report = task(name="write the report", cache_policy=NO_CACHE)(analysis_report.write)
+write_report = task(name="write the report", cache_policy=NO_CACHE)(archive.write)
 
 
 @flow(flow_run_name="analyse {analysis}")
 @accountable
 async def analyse_data(analysis: str) -> Outcome:
     """Analyse what `analysis` names: unchanged data are nothing to do, invalid ones a failure."""
-    said, began = analyses.find(analysis), now()
-    last = await asyncio.to_thread(analysis_report.last_report, said.name)
+    said, began = definitions.find(analysis), now()
+    last = await asyncio.to_thread(archive.last_report, said.name)
     extracted = await asyncio.to_thread(fetch_data, said, last.fingerprint if last else "")
     if extracted.unchanged:
         reason = f"{said.title}: the data are those of the last report."
         return Outcome(status="nothing_to_do", reason=reason)
     cube, quality = await asyncio.to_thread(examine_data, extracted, said)
     found = await asyncio.to_thread(find_findings, cube, said, quality)
-    report = analysis_report.Report(
+    report = archive.Report(
         analysis=said,
         extracted=extracted,
         insights=found,
@@ -48,12 +46,12 @@ async def analyse_data(analysis: str) -> Outcome:
         until=cube.until,
         notes=cube.notes,
     )
-    drawn = await asyncio.to_thread(analysis_report.draw, report, cube)
+    drawn = await asyncio.to_thread(archive.draw, report, cube)
     file = await asyncio.to_thread(write_report, report, drawn)
     ids = await asyncio.to_thread(_remember, report)
-    await asyncio.to_thread(analysis_report.keep, report, file)
-    await acreate_markdown_artifact(analysis_report.artifact(report, drawn), key=_key(said))
-    kept = await asyncio.to_thread(analysis_report.last_report, said.name)
+    await asyncio.to_thread(archive.keep, report, file)
+    await acreate_markdown_artifact(archive.artifact(report, drawn), key=_key(said))
+    kept = await asyncio.to_thread(archive.last_report, said.name)
     return Outcome.checked(
         f"{said.title}: {cube.rows:,} rows, {len(found.all)} findings.",
         [str(file)],
@@ -63,11 +61,11 @@ async def analyse_data(analysis: str) -> Outcome:
     )
 
 
-def _remember(report: analysis_report.Report) -> list[str]:
+def _remember(report: archive.Report) -> list[str]:
     note = Note(
-        text=analysis_report.memory_text(report),
-        title=analysis_report.title(report),
-        source=str(analysis_report.newest(report.analysis)),
+        text=archive.memory_text(report),
+        title=archive.title(report),
+        source=str(archive.newest(report.analysis)),
         provenance="derived",
     )
     return remember([note])

@@ -8,14 +8,14 @@ from pathlib import Path
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_table_artifact
 
-from tasks.memory import ingestion as intake
+from tasks.memory import ingestion
 from tasks.memory.store import store
 from tasks.runs.outcomes import accountable
 from thirdshift.outcome import Outcome
 from thirdshift.records import Reading
 from thirdshift.settings import settings
 
-read_files = task(name="read files")(intake.ingest)
+read_files = task(name="read files")(ingestion.ingest)
 
 
 @flow(flow_run_name="ingest")

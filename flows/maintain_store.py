@@ -6,28 +6,28 @@ from prefect import flow, get_run_logger, task
 
 from tasks.feedback import turns
 from tasks.learning.weights import base as base_weights
-from tasks.memory import maintenance as upkeep
+from tasks.memory import maintenance
 from tasks.memory.store import store
 from tasks.runs.outcomes import accountable
-from tasks.tables import loading as reading
-from tasks.web import cache as page_cache
+from tasks.tables import loading
+from tasks.web import cache
 from thirdshift.outcome import Outcome
 from thirdshift.settings import settings
 
-purge = task(name="purge what was deleted long ago")(upkeep.purge)
-compact = task(name="compact and index")(upkeep.compact)
+purge = task(name="purge what was deleted long ago")(maintenance.purge)
+compact = task(name="compact and index")(maintenance.compact)
 
 
 def sweep() -> int:
     """Remove copies that can be made again and that nothing has used for long; return bytes."""
-    return reading.sweep() + base_weights.sweep()
+    return loading.sweep() + base_weights.sweep()
 
 
 @flow(flow_run_name="maintain the store")
 @accountable
 async def maintain_store() -> Outcome:
     """Purge what was deleted long ago, compact, bring the indexes up to date."""
-    await asyncio.to_thread(page_cache.prune)
+    await asyncio.to_thread(cache.prune)
     swept = await asyncio.to_thread(sweep)
     await asyncio.to_thread(turns.purge_turns)
     get_run_logger().info("%d bytes of copies swept that nothing had used for long.", swept)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from deployments.environment import environment
-from tasks.learning.weights import conversion as weights
+from tasks.learning.weights import conversion
 from tasks.models.embedded import runtime as embedded
 from tasks.models.embedded import server as engine_server
 from tasks.models.embedded.files import built_in
@@ -75,14 +75,14 @@ def engine(
 def mlx_base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Convert the built-in model once for all tests."""
     folder = tmp_path_factory.mktemp("mlx") / "base"
-    weights.convert(built_in(), folder, "float32")
+    conversion.convert(built_in(), folder, "float32")
     return folder
 
 
 @pytest.fixture
 def mlx_base(home: Path, mlx_base_folder: Path) -> Path:
     """Return the built-in model's MLX folder; `mlx_folder(built_in())` finds it in this home."""
-    cached = settings().models_path / "mlx" / f"{weights.content(built_in())[:16]}-float32"
+    cached = settings().models_path / "mlx" / f"{conversion.content(built_in())[:16]}-float32"
     cached.parent.mkdir(parents=True)
     cached.symlink_to(mlx_base_folder)
     return cached

@@ -129,18 +129,16 @@ def scan(file: str) -> int:
 def analyse(_: str) -> str:
     """Analyse the file as `flows.analyse_data` does; return the page's path."""
     from agents.narrative import narrate
-    from tasks.analysis import archive as analysis_report
-    from tasks.analysis import definitions as analyses
-    from tasks.analysis import insights
+    from tasks.analysis import archive, definitions, insights
     from tasks.analysis.examination import examine
     from tasks.analysis.extraction.extract import extract
 
-    said = analyses.find(_NAME)
-    last = analysis_report.last_report(said.name)
+    said = definitions.find(_NAME)
+    last = archive.last_report(said.name)
     extracted = extract(said, last.fingerprint if last else "")
     cube, quality = examine(extracted, said)
     found = insights.find(cube, said, quality)
-    report = analysis_report.Report(
+    report = archive.Report(
         analysis=said,
         extracted=extracted,
         insights=found,
@@ -151,7 +149,7 @@ def analyse(_: str) -> str:
         until=cube.until,
         notes=cube.notes,
     )
-    return str(analysis_report.write(report, analysis_report.draw(report, cube)))
+    return str(archive.write(report, archive.draw(report, cube)))
 
 
 def import_all() -> None:

@@ -9,25 +9,13 @@ import typer
 from rich.markup import escape
 
 from deployments.cli import (
-    adapters as adapters_command,
-)
-from deployments.cli import (
-    analyses as analyses_command,
-)
-from deployments.cli import (
-    drafts as drafts_command,
-)
-from deployments.cli import (
-    examples as examples_command,
-)
-from deployments.cli import (
-    feedback as feedback_command,
-)
-from deployments.cli import (
-    refine as refine_command,
-)
-from deployments.cli import (
-    sources as sources_command,
+    adapters,
+    analyses,
+    drafts,
+    examples,
+    feedback,
+    refine,
+    sources,
 )
 from deployments.cli.console import (
     err,
@@ -53,15 +41,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A private AI that works the third shift and reports in the morning.",
 )
-app.add_typer(analyses_command.app, name="analyses")
-app.add_typer(feedback_command.app, name="feedback")
-app.add_typer(examples_command.app, name="examples")
-app.add_typer(refine_command.app, name="refine")
-app.add_typer(adapters_command.app, name="adapters")
-for _command in (ingest, search, ask, forget, reindex, feedback_command.prefer):
+app.add_typer(analyses.app, name="analyses")
+app.add_typer(feedback.app, name="feedback")
+app.add_typer(examples.app, name="examples")
+app.add_typer(refine.app, name="refine")
+app.add_typer(adapters.app, name="adapters")
+for _command in (ingest, search, ask, forget, reindex, feedback.prefer):
     app.command()(_command)
-app.add_typer(sources_command.app, name="sources")
-app.add_typer(drafts_command.app, name="drafts")
+app.add_typer(sources.app, name="sources")
+app.add_typer(drafts.app, name="drafts")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 

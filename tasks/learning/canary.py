@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.learning.weights import mlx_setup as mlx_runtime
+from tasks.learning.weights import mlx_setup
 from thirdshift.records import Record
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def compare(
 
     Without texts, a few questions in the model's chat template and openings of sentences.
     """
-    mlx_runtime.prepare()
+    mlx_setup.prepare()
     from mlx_lm.utils import load, load_adapters
 
     bare, tokenizer, *_ = load(str(base))
@@ -108,7 +108,7 @@ def _prompts(tokenizer: Any) -> list[str]:
 
 def _expected(model: Any, tokenizer: Any, text: str) -> dict[str, float]:
     """Return MLX's likeliest next tokens by their text; those that are half a character are not."""
-    mx = mlx_runtime.prepare()
+    mx = mlx_setup.prepare()
     logits = model(mx.array([tokenizer.encode(text)]))[0, -1].astype(mx.float32)
     logprobs = logits - mx.logsumexp(logits)
     likeliest = mx.argsort(-logprobs)[:_WIDER].tolist()

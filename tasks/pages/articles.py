@@ -14,17 +14,11 @@ from collections import Counter
 from typing import Any
 
 from tasks.pages import (
-    about as page_about,
-)
-from tasks.pages import (
+    about,
     boilerplate,
+    classifier,
+    markup,
     threads,
-)
-from tasks.pages import (
-    classifier as page_choice,
-)
-from tasks.pages import (
-    markup as webpages,
 )
 from tasks.pages.blocks import (
     Block,
@@ -57,26 +51,26 @@ def main_text(html: str, url: str = "") -> str:
     The title is left out, and captions, comments and all that leads away. The text of a page
     without any is empty; one longer than a book is all that a reader sees.
     """
-    tree = webpages.parsed(html)
+    tree = markup.parsed(html)
     if tree is None:
         return ""
     unveil(tree)
-    seen = webpages.visible(tree)
-    if len(seen) > webpages.LONGEST or webpages.depth(tree) > webpages.DEPTH:
+    seen = markup.visible(tree)
+    if len(seen) > markup.LONGEST or markup.depth(tree) > markup.DEPTH:
         return seen
     ruled = by_rules(copy.deepcopy(tree), url)
     if ruled and ruled == _stated(tree):
         return ruled
-    return page_choice.chosen(body_of(tree), page_about.about(tree, url), ruled)
+    return classifier.chosen(body_of(tree), about.about(tree, url), ruled)
 
 
 def needs_browser(html: str) -> bool:
     """Tell whether a page shows next to nothing until its scripts have run."""
-    tree = webpages.parsed(html)
+    tree = markup.parsed(html)
     if tree is None or not tree.xpath("//script[@src or string-length() > 40]"):
         return False
-    seen = len(webpages.visible(tree))
-    if seen >= 4 * _POOR or webpages.depth(tree) > webpages.DEPTH:
+    seen = len(markup.visible(tree))
+    if seen >= 4 * _POOR or markup.depth(tree) > markup.DEPTH:
         return False
     roots = [element for element in tree.iter("div") if element.get("id") in _ROOTS]
     empty = any(not "".join(root.itertext()).strip() for root in roots)
@@ -101,7 +95,7 @@ def unveil(tree: Element) -> None:
     """Show what is for readers without scripts, where that is most of the page."""
     hidden = list(tree.iter("noscript"))
     size = sum(len(squeezed("".join(element.itertext()))) for element in hidden)
-    if size > len(squeezed(webpages.visible(tree))):
+    if size > len(squeezed(markup.visible(tree))):
         for element in hidden:
             element.tag = "div"
 

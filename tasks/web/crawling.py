@@ -5,10 +5,8 @@ from datetime import timedelta
 from tasks.pages import articles
 from tasks.web import (
     browser,
+    cache,
     robots,
-)
-from tasks.web import (
-    cache as page_cache,
 )
 from tasks.web import (
     fetch as web,
@@ -27,7 +25,7 @@ def read_page(url: str, *, found_on: str = "", limits: Limits | None = None) -> 
     the server. Raises AddressRefused, RobotsDisallowed, LimitExceeded, PageUnavailable, or
     BrowserMissing where the page shows nothing without its scripts.
     """
-    kept = page_cache.load(url)
+    kept = cache.load(url)
     if kept and now() - kept.fetched_at <= timedelta(hours=settings().web.cache_hours):
         return kept
     delay = robots.pause(url, found_on)
@@ -41,5 +39,5 @@ def read_page(url: str, *, found_on: str = "", limits: Limits | None = None) -> 
         page = kept.model_copy(update={"fetched_at": page.fetched_at})
     elif page.content_type in _HTML and articles.needs_browser(page.text):
         page = browser.render(page)
-    page_cache.save(page.model_copy(update={"asked": url}))
+    cache.save(page.model_copy(update={"asked": url}))
     return page

@@ -6,8 +6,7 @@ from typing import Any
 
 import httpx
 
-from tasks.web import addresses
-from tasks.web import cache as page_cache
+from tasks.web import addresses, cache
 from tasks.web import fetch as web
 from tasks.web.page import Limits, Page
 from thirdshift.errors import PageUnavailable, RobotsDisallowed
@@ -34,10 +33,10 @@ def pause(url: str, found_on: str = "") -> float:
 
 def _text(at: httpx.URL, found_on: str) -> str:
     url = str(at.copy_with(raw_path=b"/robots.txt"))
-    page = page_cache.load(url, _FRESH)
+    page = cache.load(url, _FRESH)
     if page is None:
         page = _asked(url, found_on)
-        page_cache.save(page)
+        cache.save(page)
     return page.body.decode("utf-8", "replace")
 
 

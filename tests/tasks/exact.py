@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import xllamacpp
 
-from tasks.learning.weights import mlx_setup as mlx_runtime
+from tasks.learning.weights import mlx_setup
 from tasks.models.embedded.server import Address
 from tasks.models.gguf_layout import layout
 
@@ -59,7 +59,7 @@ def served_logprobs(
 
 def trained_logprobs(model: Any, given: list[int]) -> Any:
     """Return MLX's log-probabilities (len(given), words); row i is of the token after i."""
-    mx = mlx_runtime.prepare()
+    mx = mlx_setup.prepare()
     logits = model(mx.array([given]))[0].astype(mx.float32)
     return np.array(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
 
@@ -71,7 +71,7 @@ def differences(
     adapter: Path | None = None,
 ) -> tuple[float, float]:
     """Return the mean and the largest |difference| over 8 places and their likely tokens."""
-    mlx_runtime.prepare()
+    mlx_setup.prepare()
     from mlx_lm.utils import load_adapters, load_model
 
     model, _ = load_model(folder)

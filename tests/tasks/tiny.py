@@ -7,7 +7,7 @@ from typing import Any
 import gguf
 import numpy as np
 
-from tasks.learning.weights import mlx_setup as mlx_runtime
+from tasks.learning.weights import mlx_setup
 from tasks.models.embedded.files import built_in
 from tasks.models.gguf_layout import layout
 
@@ -142,7 +142,7 @@ def _add_vocabulary(writer: gguf.GGUFWriter, keys: dict[str, Any]) -> None:
 
 def adapter(folder: Path, target: Path, seed: int = 0, **changes: Any) -> Path:
     """Attach LoRA to a converted model as mlx-lm does, at random, and save it as mlx-lm does."""
-    mx = mlx_runtime.prepare()
+    mx = mlx_setup.prepare()
     from mlx.utils import tree_flatten
     from mlx_lm.tuner.utils import linear_to_lora_layers
     from mlx_lm.utils import load_model

@@ -15,8 +15,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from tasks.learning.weights import mlx_setup as mlx_runtime
-from tasks.learning.weights import vocabulary
+from tasks.learning.weights import mlx_setup, vocabulary
 from tasks.learning.weights.architectures import (
     ROPE_FACTORS,
     Architecture,
@@ -63,7 +62,7 @@ def mlx_folder(gguf: Path, form: Form | None = None) -> Path:
 
 def natural_form(gguf: Path) -> Form:
     """Return the form in which this machine trains a GGUF best."""
-    if not mlx_runtime.prepare().metal.is_available():
+    if not mlx_setup.prepare().metal.is_available():
         return "float32"
     matrices = [one for one in layout(gguf).tensors.values() if len(one.shape) > 1]
     exact = sum(prod(one.shape) for one in matrices if is_exact(one.kind.name))
@@ -123,7 +122,7 @@ def _write_weights(
     source: Layout, kind: Architecture, form: Form, folder: Path
 ) -> dict[str, dict[str, int]]:
     """Write shards, and return the bits of each packed module."""
-    mx = mlx_runtime.prepare()
+    mx = mlx_setup.prepare()
     sizes: dict[str, dict[str, int]] = {}
     shard: dict[str, Any] = {}
 
@@ -149,7 +148,7 @@ def _arrays(
     sizes: dict[str, dict[str, int]],
 ) -> Iterator[tuple[str, Any]]:
     """Yield one tensor's arrays in MLX's layout."""
-    mx = mlx_runtime.prepare()
+    mx = mlx_setup.prepare()
     name, heads = kind.module(tensor.name), kind.heads(tensor.name, keys)
     data = unpermute(tensor.data, heads) if heads else tensor.data
     if form == "packed" and is_exact(tensor.kind.name):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.learning.weights import mlx_setup as mlx_runtime
+from tasks.learning.weights import mlx_setup
 from tasks.learning.weights.architectures import architecture, permute
 from tasks.models.gguf_layout import Layout
 from thirdshift.errors import ModelMissing, ModelUnsupported
@@ -45,7 +45,7 @@ def read(folder: Path) -> Adapter:
     """
     try:
         told = json.loads((folder / CONFIG).read_text("utf-8"))
-        arrays = mlx_runtime.prepare().load(str(folder / WEIGHTS))
+        arrays = mlx_setup.prepare().load(str(folder / WEIGHTS))
     except (OSError, RuntimeError, ValueError) as error:
         raise ModelMissing(f"There is no adapter in {folder}: {error}.") from error
     kind = told.get("fine_tune_type", "lora")
@@ -75,7 +75,7 @@ def _pair(arrays: Any, module: str) -> Pair:
     found = [arrays.get(f"{module}.{part}") for part in ("lora_a", "lora_b")]
     if any(one is None or one.ndim != 2 for one in found):
         raise ModelUnsupported(f"{module} has no pair of matrices; experts are not converted.")
-    a, b = (np.array(one.astype(mlx_runtime.prepare().float32)) for one in found)
+    a, b = (np.array(one.astype(mlx_setup.prepare().float32)) for one in found)
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise ModelUnsupported(f"{module} holds numbers that are none: its training diverged.")
     return Pair(a, b)

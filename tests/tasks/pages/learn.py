@@ -24,8 +24,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.pages import articles
-from tasks.pages import markup as webpages
+from tasks.pages import articles, markup
 from tasks.pages.about import About, about
 from tasks.pages.blocks import body_of, squeezed
 from tasks.pages.classifier import TREES, settled
@@ -68,8 +67,8 @@ def pages(folder: Path) -> Iterator[Given]:
 def known(given: Given) -> Known | None:
     """Read a page as `main_text` does, up to where the trees are asked."""
     name, kind, url, html, truth = given
-    tree = webpages.parsed(html)
-    if tree is None or webpages.depth(tree) > webpages.DEPTH:
+    tree = markup.parsed(html)
+    if tree is None or markup.depth(tree) > markup.DEPTH:
         return None
     articles.unveil(tree)
     ruled, page = articles.by_rules(copy.deepcopy(tree), url), about(tree, url)

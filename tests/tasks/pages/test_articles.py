@@ -12,16 +12,10 @@ import pytest
 import yaml
 
 from tasks.pages import (
-    about as page_about,
-)
-from tasks.pages import (
+    about,
     articles,
-)
-from tasks.pages import (
-    features as page_features,
-)
-from tasks.pages import (
-    markup as webpages,
+    features,
+    markup,
 )
 from tasks.pages.classifier import best_set
 from tasks.pages.markup import declared_charset
@@ -107,10 +101,10 @@ def test_the_best_set_is_that_whose_f1_is_to_be_expected_highest() -> None:
 
 
 def test_a_page_of_more_blocks_than_any_reader_wants_is_left_to_the_rules() -> None:
-    page = "<main>" + "".join(f"<p>Word {at}" for at in range(page_features.MOST + 1)) + "</main>"
-    tree = webpages.parsed(page)
-    assert page_features.read(tree, page_about.about(tree, ""), "") is None
-    assert f"Word {page_features.MOST}" in articles.main_text(page)
+    page = "<main>" + "".join(f"<p>Word {at}" for at in range(features.MOST + 1)) + "</main>"
+    tree = markup.parsed(page)
+    assert features.read(tree, about.about(tree, ""), "") is None
+    assert f"Word {features.MOST}" in articles.main_text(page)
 
 
 def test_code_keeps_its_lines(found: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from pyarrow.csv import write_csv
 from tasks.analysis.examination import examine
 from tasks.analysis.extraction.extract import extract
 from tasks.analysis.quarantine import Quarantined
-from tasks.tables import loading as reading
+from tasks.tables import loading
 from tasks.tables.cube import Cube
 from thirdshift.analysis import Analysis, Time
 from thirdshift.errors import DataInvalid
@@ -158,7 +158,7 @@ def test_a_copy_in_utf_8_is_kept_while_it_is_used(file: Path) -> None:
 
     examine(extract(again), again)  # of the same file
 
-    assert reading.sweep() > 0
+    assert loading.sweep() > 0
     (kept,) = folder.iterdir()
     assert "2026-01-01,2" in kept.read_text()
 

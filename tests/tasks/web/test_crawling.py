@@ -3,8 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.web import cache as page_cache
-from tasks.web import crawling, robots
+from tasks.web import cache, crawling, robots
 from tasks.web.page import Page
 from tests.hostile import Web
 from thirdshift.errors import AddressRefused, PageUnavailable, RobotsDisallowed
@@ -72,21 +71,21 @@ def test_pages_of_any_bytes_are_kept_whole_until_room_is_short(
     override: Callable[..., None],
 ) -> None:
     old = Page(asked="http://a.example/1", url="http://a.example/", status=200, body=b"\xff\x00")
-    page_cache.save(old)
-    assert page_cache.load(old.asked) == old
+    cache.save(old)
+    assert cache.load(old.asked) == old
     aged = old.model_copy(update={"fetched_at": now() - timedelta(hours=2)})
-    page_cache.save(aged)
-    assert page_cache.load(old.asked, timedelta(hours=1)) is None
-    assert page_cache.prune() == 0
+    cache.save(aged)
+    assert cache.load(old.asked, timedelta(hours=1)) is None
+    assert cache.prune() == 0
     override(WEB__CACHE_MB=0)
-    assert page_cache.prune() == 1
-    assert page_cache.load(old.asked) is None
+    assert cache.prune() == 1
+    assert cache.load(old.asked) is None
 
 
 def test_a_damaged_copy_is_fetched_again(site: Web) -> None:
     url = site.serve("/page", TEXT)
     crawling.read_page(url)
-    for path in page_cache._path(url).parent.iterdir():
+    for path in cache._path(url).parent.iterdir():
         path.write_bytes(path.read_bytes()[:50])
     assert crawling.read_page(url).status == 200
     assert site.visits("/page") == 2

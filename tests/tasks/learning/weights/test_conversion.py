@@ -11,15 +11,11 @@ import pytest
 
 from tasks.learning.weights import (
     architectures,
+    conversion,
+    mlx_setup,
 )
 from tasks.learning.weights import (
     base as base_weights,
-)
-from tasks.learning.weights import (
-    conversion as weights,
-)
-from tasks.learning.weights import (
-    mlx_setup as mlx_runtime,
 )
 from tasks.learning.weights.conversion import convert, mlx_folder
 from tasks.learning.weights.quantisation import dequantised
@@ -35,7 +31,7 @@ QUANTS = ["Q4_0", "Q4_1", "Q8_0"]
 MEAN, LARGEST = 0.001, 0.01  # of log-probabilities, on float32 weights
 
 
-def converted(tmp_path: Path, name: str, form: weights.Form = "float32", **kinds: Any) -> Any:
+def converted(tmp_path: Path, name: str, form: conversion.Form = "float32", **kinds: Any) -> Any:
     """Return a tiny model and its folder; seven layers show Gemma 3's sliding pattern."""
     layers = 7 if name == "gemma3" else 2
     file = tiny.write(tmp_path / f"{name}.gguf", name, layers=layers, **kinds)
@@ -52,7 +48,7 @@ def test_mlx_computes_what_llama_cpp_computes(tmp_path: Path, name: str) -> None
 
 
 def test_a_forgotten_permutation_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "unpermute", lambda rows, _heads: rows)
+    monkeypatch.setattr(conversion, "unpermute", lambda rows, _heads: rows)
 
     mean, _ = differences(*converted(tmp_path, "llama"))
 
@@ -73,7 +69,7 @@ def test_gemmas_added_one_shows_where_it_is_kept(
 def test_packed_weights_are_the_served_numbers_bit_for_bit(tmp_path: Path, quant: str) -> None:
     kind = gguf.GGMLQuantizationType[quant]
     file, folder = converted(tmp_path, "qwen3", "packed", kind=kind)
-    mx = mlx_runtime.prepare()
+    mx = mlx_setup.prepare()
     from mlx_lm.utils import load_model
 
     model, config = load_model(folder)
@@ -90,8 +86,8 @@ def test_packed_and_float32_weights_of_a_permuted_model_answer_alike(tmp_path: P
     file = tiny.write(tmp_path / "llama.gguf", "llama", kind=kind)
     tokens = [[*range(20, 60)]]
 
-    def logits(form: weights.Form) -> Any:
-        mx = mlx_runtime.prepare()
+    def logits(form: conversion.Form) -> Any:
+        mx = mlx_setup.prepare()
         from mlx_lm.utils import load_model
 
         convert(file, tmp_path / form, form)
@@ -164,7 +160,7 @@ def test_an_interrupted_conversion_leaves_nothing_that_looks_whole(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(weights, "_check_loads", fail)
+        patch.setattr(conversion, "_check_loads", fail)
         mlx_folder(file, "float32")
     assert not [*(settings().models_path / "mlx").glob("*-float32")]
 
@@ -202,7 +198,7 @@ def test_weights_that_nothing_trains_on_are_swept_and_a_hubs_are_not(
 
 
 def test_the_built_in_model_answers_and_ends(mlx_base: Path) -> None:
-    mlx_runtime.prepare()
+    mlx_setup.prepare()
     from mlx_lm import generate, load
 
     model, tokenizer = load(str(mlx_base))

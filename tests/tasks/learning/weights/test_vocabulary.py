@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.learning.weights import mlx_setup as mlx_runtime
-from tasks.learning.weights import token_check as tokens
-from tasks.learning.weights import vocabulary
+from tasks.learning.weights import mlx_setup, token_check, vocabulary
 from tests.tasks import tiny
 from thirdshift.errors import ModelUnsupported
 
@@ -27,7 +25,7 @@ def ids(folder: Path) -> list[list[int]]:
     from mlx_lm.utils import load_tokenizer
 
     read: Any = load_tokenizer(folder)
-    return [read.encode(text, add_special_tokens=False) for text in tokens.TEXTS]
+    return [read.encode(text, add_special_tokens=False) for text in token_check.TEXTS]
 
 
 @pytest.mark.parametrize("pre", KINDS)
@@ -35,8 +33,8 @@ def test_byte_level_ids_are_llama_cpps(tmp_path: Path, pre: str) -> None:
     keys = tiny.vocabulary(WORDS) | {"tokenizer.ggml.pre": pre}
     write(keys, tmp_path, KINDS[pre])
 
-    tokens.check(keys, tmp_path)
-    assert ids(tmp_path) == tokens.served_ids(keys, tokens.TEXTS)
+    token_check.check(keys, tmp_path)
+    assert ids(tmp_path) == token_check.served_ids(keys, token_check.TEXTS)
 
 
 @pytest.mark.parametrize("prefix", [True, False], ids=["llama", "gemma"])
@@ -44,8 +42,8 @@ def test_sentencepiece_ids_are_llama_cpps(tmp_path: Path, prefix: bool) -> None:
     keys = pieces(prefix)
     write(keys, tmp_path, "gemma2")
 
-    tokens.check(keys, tmp_path)
-    assert ids(tmp_path) == tokens.served_ids(keys, tokens.TEXTS)
+    token_check.check(keys, tmp_path)
+    assert ids(tmp_path) == token_check.served_ids(keys, token_check.TEXTS)
 
 
 def test_ids_that_differ_are_refused_with_the_text(tmp_path: Path) -> None:
@@ -53,7 +51,7 @@ def test_ids_that_differ_are_refused_with_the_text(tmp_path: Path) -> None:
     write(keys | {"tokenizer.ggml.pre": "llama-bpe"}, tmp_path, "llama")
 
     with pytest.raises(ModelUnsupported, match="gpt2 smollm"):
-        tokens.check(keys, tmp_path)
+        token_check.check(keys, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +66,7 @@ def test_an_unknown_kind_is_refused_by_name(tmp_path: Path, key: str, kind: str)
 def test_a_text_comes_back_from_its_ids(tmp_path: Path, pre: str) -> None:
     made = vocabulary.tokenizer(tiny.vocabulary(WORDS) | {"tokenizer.ggml.pre": pre})
 
-    for text in (*tokens.TEXTS, "e\u0301 a\u0308"):
+    for text in (*token_check.TEXTS, "e\u0301 a\u0308"):
         assert made.decode(made.encode(text).ids) == text
 
 
@@ -77,11 +75,11 @@ def test_accents_that_combine_are_left_as_llama_cpp_leaves_them() -> None:
 
     ids = [vocabulary.tokenizer(keys).encode(text).ids for text in texts]
 
-    assert ids == tokens.served_ids(keys, texts)
+    assert ids == token_check.served_ids(keys, texts)
 
 
 def write(keys: dict[str, Any], folder: Path, model_type: str) -> None:
-    mlx_runtime.prepare()
+    mlx_setup.prepare()
     vocabulary.write(keys, folder)
     (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
 
@@ -95,7 +93,7 @@ def pieces(prefix: bool) -> dict[str, Any]:
     made.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
     trainer = trainers.BpeTrainer(vocab_size=3000, show_progress=False)
     readme = (Path(__file__).parents[4] / "README.md").read_text("utf-8")
-    made.train_from_iterator([readme, *tokens.TEXTS], trainer)
+    made.train_from_iterator([readme, *token_check.TEXTS], trainer)
     model = json.loads(made.to_str())["model"]
     merged = dict.fromkeys("".join(pair) for pair in model["merges"])
     rows = [("<unk>", 0.0, 2), ("<s>", 0.0, 3), ("</s>", 0.0, 3)]
