@@ -36,6 +36,12 @@ ThirdShiftError
 """
 
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+_SHOWN = 80  # characters of a wrong value
 
 
 class ThirdShiftError(Exception):
@@ -194,3 +200,17 @@ class BrowserMissing(ThirdShiftError):
 
 class NotFound(ThirdShiftError):
     """The named thing does not exist."""
+
+
+def explained(error: "ValidationError") -> str:
+    """Return a validation error as sentences for people: each key, its value, what is allowed."""
+    faults = []
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"])
+        allowed = fault["msg"].removeprefix("Value error, ")
+        shown = repr(fault["input"])
+        shown = shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
+        missing = fault["type"] == "missing"
+        value = "is missing" if missing else f"= {shown} is not allowed: {allowed}"
+        faults.append(f"{key} {value}." if key else f"{allowed}.")
+    return " ".join(faults)

@@ -11,7 +11,7 @@ from tasks.analysis.report import (
     markdown,
 )
 from tasks.analysis.sentences import named, sentence
-from tasks.machine.disk import place
+from tasks.machine.disk import write_whole
 from tasks.memory.store import quoted, store
 from tasks.reports.rendering import data_uri, page
 from thirdshift.analysis import Analysis
@@ -41,12 +41,12 @@ def write(report: Report, drawn: Mapping[str, str]) -> Path:
     folder = _folder(report)
     folder.mkdir(parents=True, exist_ok=True)
     for name, svg in drawn.items():
-        place(folder / f"{name}.svg", svg)
-    place(folder / "report.md", markdown(report, {name: f"{name}.svg" for name in drawn}))
+        write_whole(folder / f"{name}.svg", svg)
+    write_whole(folder / "report.md", markdown(report, {name: f"{name}.svg" for name in drawn}))
     file = folder / "report.html"
     html = page(artifact(report, drawn), report.analysis.title, report.analysis.language)
-    place(file, html)
-    place(newest(report.analysis), html)
+    write_whole(file, html)
+    write_whole(newest(report.analysis), html)
     return file
 
 

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,11 +25,64 @@ def ensure_room(path: Path, need: int = 0) -> None:
         )
 
 
-def place(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+def write_whole(
+    path: Path, content: str | bytes, *, durable: bool = False, mode: int = 0o666
+) -> None:
+    """Atomic write: the file has its old content or all of the new, whenever the power goes.
+
+    With `durable` it is on the disk before this returns; without, the last write may be lost.
+    `mode` is that of a new file, before the umask.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with whole_file(path, durable=durable) as part:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+
+
+@contextmanager
+def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Atomic write of what comes in pieces: yield the file to write, which then becomes `path`.
+
+    Where the block raises, `path` stays as it was and what was written is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = _part(path)
+    try:
+        yield part
+        if durable:
+            sync(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    if durable:
+        sync(path.parent)
+
+
+@contextmanager
+def whole_folder(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Atomic write of a folder that does not exist: yield one to fill, which then becomes `path`.
+
+    Where the block raises, nothing stays. With `durable` all of it is on the disk in the end.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = _part(path)
+    part.mkdir()
+    try:
+        yield part
+        if durable:
+            for entry in (*part.rglob("*"), part):
+                sync(entry)
+        part.replace(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    if durable:
+        sync(path.parent)
+
+
+def _part(path: Path) -> Path:
+    """Return a name beside a path that no other process or thread takes."""
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
 
 
 def sync(path: Path) -> None:

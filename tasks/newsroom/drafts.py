@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from tasks.feedback import examples
-from tasks.machine.disk import place
+from tasks.machine.disk import write_whole
 from tasks.memory.store import quoted, store
 from tasks.newsroom import publishing
 from thirdshift.errors import NotFound, ThirdShiftError
@@ -28,7 +28,7 @@ def keep(draft: Draft) -> Path:
     """Keep a draft and write its file, unless it was decided on; return the file's path."""
     path = file_of(draft)
     path.parent.mkdir(parents=True, exist_ok=True)
-    place(path, _document(draft))
+    write_whole(path, _document(draft))
     _row(draft)
     return path
 

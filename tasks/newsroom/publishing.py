@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tasks.machine.disk import place
+from tasks.machine.disk import write_whole
 from tasks.reports.rendering import plain
 from thirdshift.newsroom import Draft
 from thirdshift.records import now
@@ -21,7 +21,7 @@ def publish(draft: Draft) -> Path:
     """Write an approved draft as Markdown with front matter; return its path."""
     path = file_of(draft)
     path.parent.mkdir(parents=True, exist_ok=True)
-    place(path, markdown(draft))
+    write_whole(path, markdown(draft))
     return path
 
 
@@ -75,8 +75,8 @@ def write_feeds(approved: Sequence[Draft]) -> None:
     for draft in ordered[-settings().drafts.feed_entries :]:
         _entry(feed, draft, site)
     settings().published_path.mkdir(parents=True, exist_ok=True)
-    place(settings().published_path / "feed.rss", feed.rss_str(pretty=True).decode())
-    place(settings().published_path / "feed.atom", feed.atom_str(pretty=True).decode())
+    write_whole(settings().published_path / "feed.rss", feed.rss_str(pretty=True).decode())
+    write_whole(settings().published_path / "feed.atom", feed.atom_str(pretty=True).decode())
 
 
 def _entry(feed: Any, draft: Draft, site: str) -> None:

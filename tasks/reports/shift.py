@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tasks.machine.disk import place
+from tasks.machine.disk import write_whole
 from tasks.memory.store import store
 from tasks.reports import charts, verdict
 from tasks.reports.rendering import (
@@ -64,10 +64,10 @@ def write(shift: Shift) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = _charts(shift)
     for name, svg in drawn.items():
-        place(folder / f"{name}.svg", svg)
-    place(folder / "report.md", markdown(shift, {name: f"{name}.svg" for name in drawn}))
+        write_whole(folder / f"{name}.svg", svg)
+    write_whole(folder / "report.md", markdown(shift, {name: f"{name}.svg" for name in drawn}))
     text = markdown(shift, {name: data_uri(svg) for name, svg in drawn.items()})
-    place(folder / "report.html", page(text, "Shift report"))
+    write_whole(folder / "report.html", page(text, "Shift report"))
     _point(latest().parent, folder)
     return folder / "report.html"
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.machine.disk import place
+from tasks.machine.disk import write_whole
 from tasks.reports import charts
 from tasks.reports.rendering import (
     cell,
@@ -21,9 +21,9 @@ _FEW = 4  # of them in a report
 def write(verdict: Verdict, folder: Path, course: str = "") -> Path:
     """Write verdict.json and a page into a folder; return the page, which is written last."""
     folder.mkdir(parents=True, exist_ok=True)
-    place(folder / "verdict.json", verdict.model_dump_json(indent=2))
+    write_whole(folder / "verdict.json", verdict.model_dump_json(indent=2))
     html = page(markdown(verdict, course), title=f"Verdict on {verdict.candidate}")
-    place(folder / PAGE, html)
+    write_whole(folder / PAGE, html)
     return folder / PAGE
 
 

@@ -23,3 +23,14 @@ def day(moment: Any) -> str:
         shown = moment.strftime("%Y-%m-%d %H:%M")
         return shown.removesuffix(" 00:00").removesuffix(" 23:59")
     return moment.isoformat() if isinstance(moment, date) else str(moment)
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as people say it: 12.3 s, 4 min 05 s, 2 h 07 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if rest else f"{minutes} min"

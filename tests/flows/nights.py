@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))  # as a script
 from tasks.feedback.examples import keep_example
 from tasks.learning import lesson as lessons
 from tasks.learning.evaluation.answering import answers
-from tasks.machine.disk import place
+from tasks.machine.disk import write_whole
 from tasks.models.current import choice
 from tasks.models.runtime import runtime
 from tasks.reports import charts
@@ -127,7 +127,7 @@ def chart(nights: list[Night]) -> str:
 
 def write(file: Path, nights: list[Night]) -> None:
     """Put table and chart between the file's two marks, the chart into images beside it."""
-    place(file.parent / "images" / "nights.svg", chart(nights))
+    write_whole(file.parent / "images" / "nights.svg", chart(nights))
     head, _, rest = file.read_text("utf-8").partition("<!-- table -->\n")
     _, end, foot = rest.partition("<!-- end -->\n")
     made = f"{table(nights)}\n\nMeasured on {platform.system()}, {os.cpu_count()} cores.\n"
