@@ -17,8 +17,7 @@ test: lint ## lint, then every test
 
 long: ## what takes minutes: processes started, killed and stopped while runs go on; the whole path
 	@sh deployments/bootstrap.sh dev
-	@.venv/bin/pytest -m long || { echo "long: what failed is tried once more, alone."; \
-		.venv/bin/pytest -m long --last-failed --last-failed-no-failures none; }
+	@.venv/bin/pytest -m long --reruns 1
 
 lint:
 	@sh deployments/bootstrap.sh dev

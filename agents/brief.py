@@ -1,4 +1,4 @@
-"""The brief at the head of the shift report: the sentinel words it, arithmetic checks it."""
+"""Fact-checked summary: the brief at the head of the shift report, worded by the sentinel."""
 
 import json
 import re
@@ -7,8 +7,8 @@ from collections import Counter
 from pydantic import BaseModel, Field
 
 from tasks.models.runtime import structured
-from tasks.reports.shift import Shift
 from thirdshift.errors import ThirdShiftError
+from thirdshift.outcome import Shift
 
 PROMPT = """You write the first line of a morning report about what a computer did overnight.
 Facts, as JSON:
@@ -51,16 +51,18 @@ def is_true(sentence: str, facts: dict[str, int]) -> bool:
     Each number must be that of a fact whose name stands within the next words: "3 were done"
     holds, "3 failed" does not where three were done.
     """
+    # Facts are counts, so a number here is a word of digits and needs none of the
+    # grammar of signs, decimals and units in `tasks.grounding`.
     words = re.findall(r"\w+", sentence.lower())
-    numbers = [at for at, word in enumerate(words) if word.isdigit()]
-    named = all(_names_a_fact(words, at, facts) for at in numbers)
+    numbers = [place for place, word in enumerate(words) if word.isdigit()]
+    named = all(_names_a_fact(words, place, facts) for place in numbers)
     silent = facts["failed"] > 0 and "failed" not in words
     return len(words) >= _FEWEST and bool(numbers) and named and not silent
 
 
-def _names_a_fact(words: list[str], at: int, facts: dict[str, int]) -> bool:
-    near = words[at + 1 : at + 1 + _NEAR]
-    fitting = [name for name, value in facts.items() if value == int(words[at])]
+def _names_a_fact(words: list[str], place: int, facts: dict[str, int]) -> bool:
+    near = words[place + 1 : place + 1 + _NEAR]
+    fitting = [name for name, value in facts.items() if value == int(words[place])]
     return any(name.split("_")[0] in near for name in fitting)
 
 
@@ -71,8 +73,8 @@ def plain(facts: dict[str, int]) -> str:
         for name, count in facts.items()
         if count and name not in ("runs", "documents_in_memory")
     )
-    held = facts["documents_in_memory"]
-    return f"{facts['runs']} runs: {counts or 'none'}. {held} documents in memory."
+    documents = facts["documents_in_memory"]
+    return f"{facts['runs']} runs: {counts or 'none'}. {documents} documents in memory."
 
 
 def _facts(shift: Shift) -> dict[str, int]:

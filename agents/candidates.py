@@ -1,4 +1,4 @@
-"""Two answers to one question, for the owner to choose from: what a preference is made of."""
+"""Preference pairs: two answers to one question, for the owner to choose from."""
 
 from tasks.models.runtime import runtime
 from thirdshift.errors import AnswerInvalid

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, Field
 
 from tasks.grounding.claims import checked
-from tasks.memory.retrieval import similarities
+from tasks.memory.queries import Query, text_cosines
 from tasks.models.protocol import ModelRuntime
 from tasks.models.runtime import structured
-from tasks.text.language import sentences
+from tasks.text.language import split_sentences
 from thirdshift.errors import ThirdShiftError
 from thirdshift.newsroom import (
     Claim,
@@ -66,17 +66,17 @@ class Outline(BaseModel):
     headings: list[str] = Field(max_length=6)
 
 
-class Sentence(BaseModel):
+class CitedSentence(BaseModel):
     """One claim of a model's, and the numbers of the passages that say it."""
 
     text: str = Field(max_length=400)
     passages: list[int] = Field(max_length=4)
 
 
-class Section(BaseModel):
+class CitedSection(BaseModel):
     """A section as a model writes it."""
 
-    sentences: list[Sentence] = Field(max_length=8)
+    sentences: list[CitedSentence] = Field(max_length=8)
 
 
 def write(
@@ -91,7 +91,8 @@ def write(
     Claims that no passage supports are left out, or marked, as drafts.unsupported says. Where
     too little stays, or no model may write, it is made of quotations.
     """
-    best = _best(topic, passages)
+    query = Query(topic.title)
+    best = _best(query, passages)
     if models.billions("specialist") >= settings().models.small_below:
         title, parts = _worded(topic, best, kind, style)
         known = {passage.id: passage for passage in best}
@@ -99,7 +100,7 @@ def write(
         held = [claim for part in parts for claim in part.claims if claim.supported]
         if held and 2 * len(held) >= sum(len(part.claims) for part in parts):
             return _draft(topic, kind, _held_title(title, topic, best), parts, known, "specialist")
-    return _extracts(topic, best, kind)
+    return _extracts(topic, query, best, kind)
 
 
 def _held_title(title: str, topic: Topic, best: Sequence[Passage]) -> str:
@@ -109,9 +110,9 @@ def _held_title(title: str, topic: Topic, best: Sequence[Passage]) -> str:
     return title if judged.supported else topic.title
 
 
-def _best(topic: Topic, passages: Sequence[Passage]) -> list[Passage]:
+def _best(query: Query, passages: Sequence[Passage]) -> list[Passage]:
     """Return the passages nearest to the topic, in their own order."""
-    nearness = similarities(topic.title, [passage.text for passage in passages])
+    nearness = text_cosines(query, [passage.text for passage in passages])
     ranked = sorted(zip(nearness, passages, strict=True), key=lambda pair: -pair[0])[:_PASSAGES]
     chosen = {passage.id for _, passage in ranked}
     return [passage for passage in passages if passage.id in chosen]
@@ -144,11 +145,11 @@ def _worded(
     for heading in outline.headings[:most]:
         task = f"Write at most {claims} claims for the section {json.dumps(heading)}."
         try:
-            section = structured("specialist", Section, ask(task))
+            section = structured("specialist", CitedSection, ask(task))
         except ThirdShiftError:
             continue
-        said = [_claim(sentence, best) for sentence in section.sentences[:claims]]
-        parts.append(Part(heading="" if most == 1 else heading, claims=said))
+        cited = [_claim(sentence, best) for sentence in section.sentences[:claims]]
+        parts.append(Part(heading="" if most == 1 else heading, claims=cited))
     return outline.title.strip() or topic.title, parts
 
 
@@ -163,28 +164,29 @@ def _style(style: Sequence[str]) -> str:
     return f"Write as the reader does in these texts of his; take no fact from them:\n{shown}"
 
 
-def _claim(sentence: Sentence, best: Sequence[Passage]) -> Claim:
+def _claim(sentence: CitedSentence, best: Sequence[Passage]) -> Claim:
     cited = [best[n - 1].id for n in dict.fromkeys(sentence.passages) if 0 < n <= len(best)]
     return Claim(text=" ".join(sentence.text.split()), passages=cited)
 
 
-def _extracts(topic: Topic, best: Sequence[Passage], kind: DraftKind) -> Draft:
+def _extracts(topic: Topic, query: Query, best: Sequence[Passage], kind: DraftKind) -> Draft:
     """Compose a draft of quotations: of each passage the sentences nearest to the topic."""
     _, sections, claims = FORMS[kind]
     parts = []
     for passage in best[: max(sections * claims // _QUOTED, 2)]:
-        split = [one for one in sentences(passage.text) if not one.startswith("#")]
-        nearness = similarities(topic.title, split)
-        top = sorted(range(len(split)), key=lambda at: -nearness[at])[:_QUOTED]
-        quoted = [_quotation(split[at], topic) for at in sorted(top)]
-        said = [Claim(text=text, passages=[passage.id]) for text in quoted]
-        parts.append(Part(heading="", claims=said))
+        parts.append(Part(heading="", claims=_quotations(passage, query, topic.language)))
     known = {passage.id: passage for passage in best}
     return _draft(topic, kind, topic.title, parts, known, "extracts")
 
 
-def _quotation(sentence: str, topic: Topic) -> str:
-    return f"「{sentence}」" if topic.language == "ja" else f"“{sentence}”"
+def _quotations(passage: Passage, query: Query, language: str) -> list[Claim]:
+    """Return the sentences of a passage that are nearest to the topic, in their own order."""
+    lines = [line for line in split_sentences(passage.text) if not line.startswith("#")]
+    nearness = text_cosines(query, lines)
+    nearest = sorted(range(len(lines)), key=nearness.__getitem__, reverse=True)[:_QUOTED]
+    marks = "「」" if language == "ja" else "“”"
+    quotations = [f"{marks[0]}{lines[index]}{marks[1]}" for index in sorted(nearest)]
+    return [Claim(text=quotation, passages=[passage.id]) for quotation in quotations]
 
 
 def _draft(
@@ -201,9 +203,9 @@ def _draft(
     lines = [f"*{SAYINGS['extracts'][japanese]}*"] if writer == "extracts" else []
     for part in parts:
         shown = [claim for claim in part.claims if claim.supported or marks]
-        said = [_shown(claim, numbers, japanese) for claim in shown]
-        lines += [f"## {part.heading}"] if part.heading and said else []
-        lines += [("" if japanese else " ").join(said)] if said else []
+        texts = [_shown(claim, numbers, japanese) for claim in shown]
+        lines += [f"## {part.heading}"] if part.heading and texts else []
+        lines += [("" if japanese else " ").join(texts)] if texts else []
     return Draft(
         id=content_hash("draft", topic.id, kind)[:12],
         topic=topic.id,

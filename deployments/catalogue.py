@@ -6,14 +6,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tasks.runs.admission import Terms
 from tasks.runs.gate import Gate
-from thirdshift.errors import CatalogueInvalid, NotFound, ThirdShiftError
+from thirdshift.errors import CatalogueInvalid, NotFound, ThirdShiftError, explained
 from thirdshift.records import Record
 from thirdshift.settings import settings
+from thirdshift.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -97,11 +97,12 @@ def catalogue(file: Path = FILE) -> list[Deployment]:
 
     Raises CatalogueInvalid naming the file, the entry and the key.
     """
-    try:
-        entries = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
-        deployments = [_deployment(file, number, entry) for number, entry in enumerate(entries, 1)]
-    except (yaml.YAMLError, TypeError, KeyError) as error:
-        raise CatalogueInvalid(f"{file} is not a list `deployments`: {error}") from error
+    entries = read_yaml(file, CatalogueInvalid).get("deployments")
+    if not isinstance(entries, list):
+        raise CatalogueInvalid(
+            f"{file} has no list `deployments`.", "The head of the file explains the keys."
+        )
+    deployments = [_deployment(file, number, entry) for number, entry in enumerate(entries, 1)]
     if file == FILE:
         deployments += analyses_listed()
     _refuse_twins(file, deployments)
@@ -121,17 +122,17 @@ def analyses_listed() -> list[Deployment]:
     return listed
 
 
-def _entry(name: str, said: "Analysis") -> dict[str, Any]:
+def _entry(name: str, analysis: "Analysis") -> dict[str, Any]:
     entry = {
         "name": f"analyse-{name}",
-        "why": said.why or said.title,
+        "why": analysis.why or analysis.title,
         "entrypoint": "flows.analyse_data.analyse_data",
-        "schedule": said.schedule,
+        "schedule": analysis.schedule,
         "parameters": {"analysis": name},
-        "gate": said.gate,
+        "gate": analysis.gate,
         "tags": ["analysis"],
     }
-    return entry | ({"catch_up": "once", "max_lateness": 20} if said.schedule else {})
+    return entry | ({"catch_up": "once", "max_lateness": 20} if analysis.schedule else {})
 
 
 def find(name: str, file: Path = FILE) -> Deployment:
@@ -146,12 +147,9 @@ def _deployment(file: Path, number: int, entry: Any) -> Deployment:
     try:
         return Deployment.model_validate(entry)
     except ValidationError as error:
-        named = entry.get("name", f"number {number}") if isinstance(entry, dict) else number
-        faults = [
-            ": ".join([*map(str, item["loc"]), item["msg"].removeprefix("Value error, ")])
-            for item in error.errors()
-        ]
-        raise CatalogueInvalid(f"{file}, entry {named}: {'; '.join(faults)}.") from None
+        name = entry.get("name", f"number {number}") if isinstance(entry, dict) else number
+        what = f"{file}, entry {name}: {explained(error)}"
+        raise CatalogueInvalid(what, "The head of the file explains the keys.") from None
 
 
 def _refuse_twins(file: Path, deployments: Iterable[Deployment]) -> None:

@@ -7,6 +7,7 @@ Prefect reads its environment when it is imported, so `apply()` comes before the
 import os
 from pathlib import Path
 
+from tasks.machine.disk import write_whole
 from thirdshift.settings import Settings, settings
 
 DAY = 86_400  # seconds
@@ -34,20 +35,20 @@ CLIENT = {
 }
 
 
-def environment(given: Settings) -> dict[str, str]:
-    """Return every variable our processes set for Prefect, given our settings."""
-    url = f"{given.prefect_url}/api"
-    keep = given.runner.keep_days
+def environment(settings_: Settings) -> dict[str, str]:
+    """Return every variable our processes set for Prefect, by our settings."""
+    url = f"{settings_.prefect_url}/api"
+    keep = settings_.runner.keep_days
     return {
         **PRIVACY,
         **CLIENT,
-        "PREFECT_HOME": str(given.prefect_path),
+        "PREFECT_HOME": str(settings_.prefect_path),
         "PREFECT_API_URL": url,
         "PREFECT_UI_API_URL": url,
-        "PREFECT_UI_STATIC_DIRECTORY": str(given.prefect_path / "ui"),
-        "PREFECT_API_SSL_CERT_FILE": str(_certificate(given.prefect_path)),
-        "PREFECT_API_DATABASE_CONNECTION_URL": _database(given),
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins(given)),
+        "PREFECT_UI_STATIC_DIRECTORY": str(settings_.prefect_path / "ui"),
+        "PREFECT_API_SSL_CERT_FILE": str(_certificate(settings_.prefect_path)),
+        "PREFECT_API_DATABASE_CONNECTION_URL": _database(settings_),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins(settings_)),
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(keep * DAY),
         "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{min(keep, EVENT_DAYS)}D",
@@ -56,9 +57,8 @@ def environment(given: Settings) -> dict[str, str]:
 
 def apply() -> None:
     """Set Prefect's environment for this process and its children; drop anyone else's."""
-    given = settings()
-    given.prefect_path.mkdir(parents=True, exist_ok=True)
-    ours = environment(given)
+    settings().prefect_path.mkdir(parents=True, exist_ok=True)
+    ours = environment(settings())
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         if name not in ours and not name.startswith((INTERNAL, "PREFECT_LOGGING_")):
             del os.environ[name]
@@ -70,15 +70,15 @@ def for_child(**variables: str) -> dict[str, str]:
     return os.environ | variables
 
 
-def origins(given: Settings) -> list[str]:
+def origins(settings_: Settings) -> list[str]:
     """Return the origins a browser may call Prefect's API from: its own pages."""
-    return [f"http://{host}:{given.ports.prefect}" for host in ("127.0.0.1", "localhost")]
+    return [f"http://{host}:{settings_.ports.prefect}" for host in ("127.0.0.1", "localhost")]
 
 
-def _database(given: Settings) -> str:
-    url = given.runner.database_url
+def _database(settings_: Settings) -> str:
+    url = settings_.runner.database_url
     if not url:
-        return f"sqlite+aiosqlite:///{given.prefect_path / 'prefect.db'}"
+        return f"sqlite+aiosqlite:///{settings_.prefect_path / 'prefect.db'}"
     scheme, _, rest = url.partition("://")
     return f"postgresql+asyncpg://{rest}" if scheme in ("postgres", "postgresql") else url
 
@@ -94,8 +94,5 @@ def _certificate(folder: Path) -> Path:
     file = folder / "certificate.pem"
     if not file.exists():
         end = "-----END CERTIFICATE-----\n"
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(f".{os.getpid()}")
-        draft.write_text(certifi.contents().partition(end)[0] + end)
-        draft.replace(file)
+        write_whole(file, certifi.contents().partition(end)[0] + end)
     return file

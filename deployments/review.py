@@ -54,8 +54,8 @@ def _resumed(draft: Draft, review: Review) -> bool:
         ) from error
 
 
-def _resume(client: "SyncPrefectClient", draft: Draft, given: dict[str, Any]) -> bool:
-    result = client.resume_flow_run(UUID(draft.run), run_input=given)
+def _resume(client: "SyncPrefectClient", draft: Draft, decision: dict[str, Any]) -> bool:
+    result = client.resume_flow_run(UUID(draft.run), run_input=decision)
     if result.status.value != "ACCEPT":
         reason = getattr(result.details, "reason", "") or result.status.value
         raise ThirdShiftError(f"Prefect did not take the decision: {reason}.")
@@ -64,11 +64,11 @@ def _resume(client: "SyncPrefectClient", draft: Draft, given: dict[str, Any]) ->
 
 def _decided(draft: Draft) -> Draft:
     deadline = time.monotonic() + _PATIENCE
-    while (now := drafts.get(draft.id)).status == "pending":
+    while (present := drafts.get(draft.id)).status == "pending":
         if time.monotonic() > deadline:
             raise ThirdShiftError(
                 f"The decision on {draft.id} was taken, but is not carried out yet.",
                 "`thirdshift status` shows whether the runner is up.",
             )
         time.sleep(_LOOK)
-    return now
+    return present

@@ -7,8 +7,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deployments import triggered
 from deployments.catalogue import Deployment, catalogue, find
-from deployments.chain import PUT_OFF, follow
 from deployments.environment import apply
 from deployments.services import supervise
 from thirdshift.errors import PrefectUnavailable, ThirdShiftError
@@ -61,8 +61,12 @@ def nightly() -> list[str]:
     """
     scheduled = [entry for entry in catalogue() if entry.schedule]
     end = max(times[0] for entry in scheduled if len(times := _times(entry)) == 1)
-    last = {entry.name: max(at for at in _times(entry) if at <= end) for entry in scheduled}
+    last = {entry.name: _last(entry, end) for entry in scheduled}
     return sorted(last, key=lambda name: last[name])
+
+
+def _last(entry: Deployment, end: datetime) -> datetime:
+    return max(moment for moment in _times(entry) if moment <= end)
 
 
 def needed_programs() -> list[str]:
@@ -103,7 +107,7 @@ def _follow(client: "SyncPrefectClient", run_id: Any, say: Say) -> "State[Any]":
         if state and state.name != seen:
             seen = state.name
             say(seen or "")
-        if state and (state.is_final() or state.is_paused() or state.name in PUT_OFF):
+        if state and (state.is_final() or state.is_paused() or state.name in triggered.PUT_OFF):
             return state
         time.sleep(_LOOK)
 
@@ -115,15 +119,15 @@ def _times(entry: Deployment) -> list[datetime]:
     minute, hour = str(entry.schedule).split()[:2]
     day = datetime(2000, 1, 1)
     coming = CronSim(f"{minute} {hour} * * *", day - timedelta(minutes=1))
-    return list(takewhile(lambda at: at < day + timedelta(days=1), coming))
+    return list(takewhile(lambda moment: moment < day + timedelta(days=1), coming))
 
 
 def _follow_stories(since: datetime, out: "Console") -> None:
     """Wait for research and drafts of what was found; a draft that waits is one more success."""
-    for run in follow(since):
+    for run in triggered.follow(since):
         state = run.state
-        said = f"{state.name}. {state.message or ''}" if state else ""
-        out.print(f"    {run.name}: {said}", markup=False)
+        line = f"{state.name}. {state.message or ''}" if state else ""
+        out.print(f"    {run.name}: {line}", markup=False)
 
 
 def _parameters(name: str, paths: Sequence[Path]) -> dict[str, Any]:
@@ -150,13 +154,13 @@ def samples() -> Path:
     return folder
 
 
-def _close(began: Any, out: "Console") -> int:
+def _close(began: datetime, out: "Console") -> int:
     from tasks.runs.outcomes import history
 
     runs = history(began - timedelta(seconds=1))
     failed = [run for run in runs if run.outcome.status == "failed"]
-    told = {run.flow for run in runs}
-    missing = [name for name in nightly() if _flow(name) not in told]
+    reported = {run.flow for run in runs}
+    missing = [name for name in nightly() if _flow(name) not in reported]
     for name in missing:
         out.print(f"[red]{name} left no outcome.[/]")
     out.print(f"Report: {_report(runs)}", markup=False, soft_wrap=True)

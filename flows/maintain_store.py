@@ -6,7 +6,8 @@ from prefect import flow, get_run_logger, task
 
 from tasks.feedback import turns
 from tasks.learning.weights import base as base_weights
-from tasks.memory import maintenance
+from tasks.machine import disk
+from tasks.memory import chunks, maintenance
 from tasks.memory.store import store
 from tasks.runs.outcomes import accountable
 from tasks.tables import loading
@@ -20,7 +21,7 @@ compact = task(name="compact and index")(maintenance.compact)
 
 def sweep() -> int:
     """Remove copies that can be made again and that nothing has used for long; return bytes."""
-    return loading.sweep() + base_weights.sweep()
+    return loading.sweep() + base_weights.sweep() + disk.sweep_parts(settings().home)
 
 
 @flow(flow_run_name="maintain the store")
@@ -43,6 +44,6 @@ async def maintain_store() -> Outcome:
         reason,
         [],
         no_chunk_was_lost=store().count("chunks") >= rows,
-        every_chunk_is_indexed=store().unindexed() == 0,
+        every_chunk_is_indexed=chunks.unindexed() == 0,
         the_store_is_smaller_than_its_alarm=after < alarm,
     )

@@ -31,13 +31,13 @@ async def monitor_sources(sources: str | None = None) -> Outcome:
     checked = await asyncio.to_thread(check_sources, listed.sources)
     judged = await asyncio.to_thread(judge_entries, checked, listed)
     taken = await _tell_of(stories.untold())
-    said = _said(checked, judged)
-    get_run_logger().info(said)
+    summary = _summary(checked, judged)
+    get_run_logger().info(summary)
     await _list_decisions(judged)
     if not taken:
-        return Outcome(status="nothing_to_do", reason=said)
+        return Outcome(status="nothing_to_do", reason=summary)
     produced = [f"{story.title} ({story.source}): {story.reason}" for story in taken]
-    return Outcome.checked(said, produced, every_story_taken_is_told=not stories.untold())
+    return Outcome.checked(summary, produced, every_story_taken_is_told=not stories.untold())
 
 
 async def _tell_of(taken: Sequence[Story]) -> list[Story]:
@@ -47,12 +47,12 @@ async def _tell_of(taken: Sequence[Story]) -> list[Story]:
     return list(taken)
 
 
-def _said(checked: Sequence[monitoring.Checked], judged: Sequence[Story]) -> str:
-    results = Counter(one.result for one in checked)
+def _summary(checked: Sequence[monitoring.Checked], judged: Sequence[Story]) -> str:
+    results = Counter(check.result for check in checked)
     decisions = Counter(story.decision for story in judged)
     parts = [f"{len(checked)} sources: {_listed(results)}"]
     parts += [f"{len(judged)} new entries: {_listed(decisions)}"] if judged else []
-    return ". ".join([*parts, *monitoring.told(checked)]).rstrip(".") + "."
+    return ". ".join([*parts, *monitoring.announcements(checked)]).rstrip(".") + "."
 
 
 def _listed(counts: Mapping[Any, int]) -> str:

@@ -1,6 +1,7 @@
 """Let the owner's verdicts tell in memory: weights, flags and corrections, without training."""
 
 import asyncio
+from collections import Counter
 
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
@@ -25,27 +26,27 @@ async def refine_memory() -> Outcome:
         return Outcome(status="nothing_to_do", reason="No answer has a verdict yet.")
     before = await asyncio.to_thread(rankings, verdicts)
     today = now().astimezone(settings().zone).date()
-    made = await asyncio.to_thread(refine, today)
-    if made is None:
+    refined = await asyncio.to_thread(refine, today)
+    if refined is None:
         return Outcome(status="nothing_to_do", reason="Memory is as the verdicts say.")
     after = await asyncio.to_thread(rankings, verdicts)
-    await _show(made, before, after)
+    await _show(refined, before, after)
     flags = len(refinement.flagged())
     return Outcome.checked(
-        f"{_counted(made)}; {flags} passages await your review.",
-        [f"refinement {made.id[:8]}: `thirdshift refine undo` takes it back"],
+        f"{_counted(refined)}; {flags} passages await your review.",
+        [f"refinement {refined.id[:8]}: `thirdshift refine undo` takes it back"],
         refining_again_changes_nothing=refinement.refine(today) is None,
-        the_journal_has_it=made.id in {one.id for one in refinement.refinements()},
+        the_journal_has_it=refined.id in {entry.id for entry in refinement.refinements()},
     )
 
 
-async def _show(made: Refinement, before: Rankings, after: Rankings) -> None:
-    table = await asyncio.to_thread(comparison, made.changes, before, after)
-    told = "What the verdicts changed in memory; ranks are for the question, 1 is first."
-    await acreate_table_artifact(table, key="refined-memory", description=told)
+async def _show(refined: Refinement, before: Rankings, after: Rankings) -> None:
+    table = await asyncio.to_thread(comparison, refined.changes, before, after)
+    caption = "What the verdicts changed in memory; ranks are for the question, 1 is first."
+    await acreate_table_artifact(table, key="refined-memory", description=caption)
 
 
-def _counted(made: Refinement) -> str:
+def _counted(refined: Refinement) -> str:
     kinds = {"weight": "weights", "status": "flags", "correction": "corrections"}
-    counts = {name: sum(one.of == of for one in made.changes) for of, name in kinds.items()}
-    return ", ".join(f"{count} {name} changed" for name, count in counts.items() if count)
+    counts = Counter[str](change.of for change in refined.changes)
+    return ", ".join(f"{counts[of]} {name} changed" for of, name in kinds.items() if counts[of])

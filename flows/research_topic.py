@@ -24,13 +24,13 @@ async def research_topic(story: str) -> Outcome:
     await call_run(f"research {topic.title}")
     gone = await asyncio.to_thread(passages.prune, drafts.cited_passages() | set(topic.passages))
     visits = Counter(visit.result for visit in topic.visits)
-    said = ", ".join(f"{count} {name}" for name, count in visits.items()) or "no pages"
+    counts = ", ".join(f"{count} {name}" for name, count in visits.items()) or "no pages"
     table = [visit.model_dump() for visit in topic.visits]
     await acreate_table_artifact(table, key="pages", description=f"Read for {topic.title}")
     held = set(passages.find(topic.passages)) == set(topic.passages)
     if topic.passages and held:
         await tell("thirdshift.topic.researched", f"thirdshift.topic.{topic.id}", topic=topic.id)
-    reason = f"{topic.title}: pages {said}; {len(topic.passages)} passages, {gone} old ones gone."
+    reason = f"{topic.title}: pages {counts}; {len(topic.passages)} passages, {gone} old ones gone."
     return Outcome.checked(
         reason, [], something_was_found=bool(topic.passages), every_passage_is_in_memory=held
     )

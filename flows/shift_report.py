@@ -12,7 +12,7 @@ from tasks.reports import digest
 from tasks.reports import shift as report
 from tasks.runs.orchestrator import lost_runs
 from tasks.runs.outcomes import accountable, history
-from thirdshift.outcome import Outcome
+from thirdshift.outcome import Outcome, Shift
 from thirdshift.records import now
 
 write_brief = task(name="write the brief")(brief)
@@ -37,9 +37,9 @@ async def shift_report(hours: float = 24) -> Outcome:
     )
 
 
-async def _gather(since: datetime, until: datetime) -> report.Shift:
+async def _gather(since: datetime, until: datetime) -> Shift:
     runs = await asyncio.to_thread(history, since, until)
-    return report.Shift(
+    return Shift(
         since=since,
         until=until,
         runs=runs,

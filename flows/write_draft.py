@@ -35,9 +35,9 @@ tell_owner = task(name="tell the owner")(notify)
 def write(topic_id: str, kind: DraftKind, run: str) -> Draft:
     """Write and keep the draft."""
     topic = topics.find(topic_id)
-    found = list(passages.find(topic.passages).values())
-    found.sort(key=lambda passage: topic.passages.index(passage.id))
-    draft = writer.write(topic, found, kind, runtime(), drafts.style())
+    cited = list(passages.find(topic.passages).values())
+    cited.sort(key=lambda passage: topic.passages.index(passage.id))
+    draft = writer.write(topic, cited, kind, runtime(), drafts.style())
     draft = draft.model_copy(update={"run": run})
     drafts.keep(draft)
     return draft
@@ -46,7 +46,15 @@ def write(topic_id: str, kind: DraftKind, run: str) -> Draft:
 @flow(flow_run_name="write about {topic}")
 @accountable
 async def write_draft(topic: str, kind: DraftKind | None = None) -> Outcome:
-    """Write a draft and suspend until the owner approved, edited or rejected it."""
+    """Write a draft and suspend until the owner approved, edited or rejected it.
+
+    It ends as one of these:
+
+        waiting         the draft is written; the run is suspended until the owner decides
+        done            approved, or edited: text, feed, citations and decision were looked at
+        skipped         rejected, with the owner's note
+        nothing_to_do   this topic has a draft of this kind already, by another run
+    """
     kind = kind or settings().drafts.kind
     draft = _written(topic, kind)
     if draft is None:
@@ -57,7 +65,7 @@ async def write_draft(topic: str, kind: DraftKind | None = None) -> Outcome:
             await asyncio.to_thread(tell_owner, title, f"thirdshift drafts show {draft.id}")
     elif draft.run != str(flow_run.id or ""):
         return Outcome(status="nothing_to_do", reason=f"Draft {draft.id} is {draft.status}.")
-    review = await reviewed(draft)
+    review = await reviewed(draft)  # `waiting` in the ledger until there is one
     return await asyncio.to_thread(_settled, draft, review)
 
 

@@ -6,7 +6,8 @@ to be found. Every import counts: lazy ones, and those for type checkers.
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -30,14 +31,13 @@ HOUSES: dict[str, Floors] = {  # "" are a room's own files
     "tasks.analysis": ({"extraction"}, {""}),
     "deployments": (
         {"catalogue", "environment"},
-        {"runner", "bench", "chain", "review"},
+        {"runner", "bench", "triggered", "review"},
         {"services"},
         {"status", "shift"},
         {"cli"},
     ),
 }
 MAY_FETCH = {"analysis", "newsroom"}  # besides tasks.web itself
-FLAT: set[str] = set()  # modules of tasks/ that still stand in no room; may only shrink
 
 
 def modules(root: Path) -> dict[str, Path]:
@@ -52,20 +52,21 @@ def dotted(path: Path, root: Path = ROOT) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def graph(root: Path = ROOT) -> dict[str, set[str]]:
     """Return which modules of ours each module imports, anywhere in it."""
     known = modules(root)
-    return {name: (set(imported(path)) & known.keys()) - {name} for name, path in known.items()}
+    return {name: set(_imported(path, known)) - {name} for name, path in known.items()}
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield what a file imports: the module, and each name as if it were a module too."""
+def _imported(path: Path, known: Collection[str]) -> Iterator[str]:
+    """Yield which of the known modules a file imports; what a face hands on is the face's."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+            yield from (name.name for name in node.names if name.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
+            names = [f"{node.module}.{name.name}" for name in node.names]
+            yield from (name if name in known else node.module for name in names)
 
 
 def circle(graph: Graph) -> list[str]:
@@ -82,7 +83,7 @@ def misplaced(root: Path) -> list[str]:
     rooms = {room for floor in FLOORS for room in floor}
     names = [name for name in modules(root) if name.startswith("tasks.")]
     flat = [name for name in names if (root / name.replace(".", "/")).with_suffix(".py").exists()]
-    hall = {name for name in flat if name.count(".") == 1} - {f"tasks.{name}" for name in FLAT}
+    hall = {name for name in flat if name.count(".") == 1}
     unknown = {f"tasks.{name.split('.')[1]}" for name in names if name.count(".") > 1}
     return sorted(hall | (unknown - {f"tasks.{room}" for room in rooms}))
 
@@ -131,7 +132,6 @@ def fetching(root: Path) -> list[str]:
         name
         for name, others in graph(root).items()
         if name.startswith("tasks.") and not name.startswith(allowed)
-        if name.split(".")[1] not in FLAT
         if any(other.startswith("tasks.web.") for other in others)
     ]
 

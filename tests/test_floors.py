@@ -6,7 +6,7 @@ from shutil import copytree, ignore_patterns
 
 import pytest
 
-from tests import floors
+from tests import draw_floors, floors
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_the_house_keeps_its_rules(rule: Callable[[Path], list[str]]) -> None:
     ("file", "line", "rule"),
     [
         ("tasks/text/decoding.py", "from tasks.memory.store import store", floors.upward),
-        ("tasks/pages/markup.py", "from tasks.memory.schemas.cube import Cube", floors.upward),
+        ("tasks/pages/markup.py", "from tasks.tables.cube import Cube", floors.upward),
         ("tasks/learning/weights/lora.py", "import tasks.learning.training.run", floors.upward),
         ("tasks/analysis/extraction/rows.py", "import tasks.analysis.archive", floors.upward),
         ("tasks/runs/gate.py", "from flows import ingest", floors.upward),
@@ -83,3 +83,10 @@ def test_a_planted_file_is_found(house: Path, file: str, rule: Callable[[Path], 
     (house / file).write_text("")
 
     assert len(rule(house)) == 1
+
+
+def test_the_picture_shows_the_imports_as_they_are() -> None:
+    picture = draw_floors.FILE.read_text("utf-8")
+
+    assert picture == draw_floors.svg(), "Draw it anew: python -m tests.draw_floors"
+    assert 'class="up"' not in picture

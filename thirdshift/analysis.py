@@ -1,10 +1,10 @@
-"""An analysis as its YAML file says it: where the data are, what they must be, what is asked."""
+"""Records of an analysis: its definition (a YAML file), the data extracted for it, its words."""
 
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from thirdshift.data_sources import Dialect, Source
 from thirdshift.records import Record
@@ -76,12 +76,13 @@ class Expectation(Record):
 
     @model_validator(mode="before")
     @classmethod
-    def _arguments_beside_the_name(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or "arguments" in given:
-            return given
+    def _arguments_beside_the_name(cls, keys: Any) -> Any:
+        """Take `{expect: x, column: y}`, as people write it, for `{expect, arguments}`."""
+        if not isinstance(keys, dict) or "arguments" in keys:
+            return keys
         return {
-            "expect": given.get("expect"),
-            "arguments": {key: value for key, value in given.items() if key != "expect"},
+            "expect": keys.get("expect"),
+            "arguments": {key: value for key, value in keys.items() if key != "expect"},
         }
 
     @field_validator("expect")
@@ -112,7 +113,8 @@ class Analysis(Record):
 
     @model_validator(mode="after")
     def _each_column_once(self) -> "Analysis":
-        names = [self.time.column, *(one.column for one in self.measures), *self.dimensions]
+        names = [self.time.column, *(measure.column for measure in self.measures)]
+        names += self.dimensions
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"columns named more than once: {', '.join(twice)}")
@@ -126,7 +128,7 @@ class Analysis(Record):
     @property
     def numbers(self) -> list[str]:
         """The columns whose numbers are followed."""
-        return [one.column for one in self.measures if one.column != ROWS]
+        return [measure.column for measure in self.measures if measure.column != ROWS]
 
     @property
     def data_folder(self) -> Path:
@@ -140,7 +142,7 @@ class Analysis(Record):
     @property
     def unexplored(self) -> list[str]:
         """The columns that only filters name."""
-        return sorted({one.column for one in self.filters} - set(self.columns))
+        return sorted({condition.column for condition in self.filters} - set(self.columns))
 
 
 class Extracted(Record):
@@ -160,12 +162,12 @@ class Failure(Record):
 
     expectation: str
     column: str
-    said: str  # what was expected, and how many rows break it
+    reason: str  # what was expected, and how many rows break it
     rows: list[int] = Field(default_factory=list)  # numbers of some, the first row of data is 1
     values: list[str] = Field(default_factory=list)
 
 
-class Told(Record):
+class Statement(Record):
     """A sentence of a report, who worded it, and the findings it says."""
 
     text: str
@@ -176,12 +178,14 @@ class Answered(Record):
     """A question of the analysis, and what the findings say to it."""
 
     question: str
-    said: list[Told]
+    statements: list[Statement] = Field(
+        validation_alias=AliasChoices("statements", "said")  # as it was kept before
+    )
 
 
 class Narrative(Record):
     """The words of a report. `why_plain` says why no model worded them, where none did."""
 
-    takeaways: list[Told]
+    takeaways: list[Statement]
     answers: list[Answered] = Field(default_factory=list)
     why_plain: str = ""

@@ -1,10 +1,11 @@
-"""Records of the gate: what was measured of a candidate beside its base, and what was decided."""
+"""Records of evaluation: what was measured of a candidate beside its base, what was decided."""
 
 from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
+from thirdshift.learning import Method
 from thirdshift.records import Record, now
 
 Unit = Literal["nats per token", "share", "similarity", "distinct words"]
@@ -33,8 +34,17 @@ class Criterion(Record):
     wanted: str
     held: bool
 
+    @property
+    def sentence(self) -> str:
+        """Name, both figures, the interval and what was wanted, in words."""
+        change = f"{self.change.mean:+.3f} [{self.change.low:+.3f}, {self.change.high:+.3f}]"
+        return (
+            f"{self.name}: {self.base:.3f} became {self.candidate:.3f} {self.unit}, "
+            f"change {change} over {self.change.n}, wanted {self.wanted}"
+        )
 
-class Answered(Record):
+
+class AnsweredTwice(Record):
     """One prompt, answered by the base and by the candidate."""
 
     prompt: str
@@ -48,27 +58,18 @@ class Verdict(Record):
     """The gate's decision on a candidate."""
 
     candidate: str
-    method: Literal["lora", "dpo"]
+    method: Method
     criteria: list[Criterion]
-    answers: list[Answered]
+    answers: list[AnsweredTwice]
     decided_at: datetime = Field(default_factory=now)
 
     @property
     def promoted(self) -> bool:
         """Whether the candidate may be served."""
-        return all(one.held for one in self.criteria)
+        return all(criterion.held for criterion in self.criteria)
 
     @property
     def reason(self) -> str:
         """What decided: the gain where all held, else every criterion that did not."""
-        broken = [one for one in self.criteria if not one.held]
-        return "; ".join(said(one) for one in broken or self.criteria[:1])
-
-
-def said(one: Criterion) -> str:
-    """Return a criterion in words: name, both figures, the interval, what was wanted."""
-    change = f"{one.change.mean:+.3f} [{one.change.low:+.3f}, {one.change.high:+.3f}]"
-    return (
-        f"{one.name}: {one.base:.3f} became {one.candidate:.3f} {one.unit}, "
-        f"change {change} over {one.change.n}, wanted {one.wanted}"
-    )
+        broken = [criterion for criterion in self.criteria if not criterion.held]
+        return "; ".join(criterion.sentence for criterion in broken or self.criteria[:1])

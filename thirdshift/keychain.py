@@ -11,11 +11,11 @@ def secret(name: str, remedy: str = "") -> str:
     from keyring.errors import KeyringError
 
     try:
-        found = keyring.get_password(SERVICE, name)
+        password = keyring.get_password(SERVICE, name)
     except KeyringError as error:
         what = f"The keychain cannot be read: {error}."
         raise SecretMissing(what, "`thirdshift doctor` names what is missing.") from error
-    if not found:
+    if not password:
         remedy = remedy or f"Set it with `keyring set {SERVICE} {name}`."
         raise SecretMissing(f"The keychain has no {name} for {SERVICE}.", remedy)
-    return found
+    return password

@@ -1,15 +1,22 @@
-"""Records of what the owner teaches: turns, verdicts on them, examples and preferences."""
+"""Records of what the owner teaches: turns, verdicts on them, examples, preferences, data sets."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_serializer, model_validator
 
 from thirdshift.records import Record, now
 
-Verdict = Literal["good", "bad", "correct"]
+Rating = Literal["good", "bad", "correct"]
 Origin = Literal["answer", "correction", "choice", "edit", "written"]
+Kind = Literal["examples", "preferences"]
+Form = Literal["messages", "completion"]  # of an example in a data set
+Method = Literal["lora", "dpo"]  # fine-tuning on what was accepted, or on what was preferred
+Split = Literal["train", "valid", "test"]
+
+TAUGHT_BY: Mapping[Method, Kind] = {"lora": "examples", "dpo": "preferences"}
 
 
 class Turn(Record):
@@ -30,7 +37,7 @@ class Feedback(Record):
 
     id: str
     turn_id: str
-    verdict: Verdict
+    verdict: Rating
     correction: str = ""  # what would have been right
     question: str
     answer: str
@@ -102,9 +109,56 @@ class Rejected(Record):
     reason: str
 
 
+class CuratedRow(Record):
+    """A row's place in a data set; kept as `[id, split, cluster, tokens]`.
+
+    `cluster` numbers the rows that are about the same thing; −1 is replay, of no cluster.
+    """
+
+    id: str
+    split: Split
+    cluster: int
+    tokens: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_position(cls, row: Any) -> Any:
+        return dict(zip(cls.model_fields, row, strict=True)) if isinstance(row, list) else row
+
+    @model_serializer
+    def _as_list(self) -> list[str | int]:
+        return [self.id, self.split, self.cluster, self.tokens]
+
+
+class CurationSettings(Record):
+    """By which settings a data set was made; `topic_limit` is the cosine that parts clusters."""
+
+    kind: Kind
+    form: Form
+    max_tokens: int
+    seed: int
+    topic_limit: float
+    replay_share: float
+
+
+class DatasetManifest(Record):
+    """What a data set was made of: every row, setting and hash. The same rows, the same bytes."""
+
+    settings: CurationSettings
+    counts: dict[str, int]  # rows by split, and how many were left out
+    replay: int  # rows against forgetting, of all in `train`
+    sha256: dict[Split, str]  # of each split's file
+    rows: list[CuratedRow]
+    left_out: list[Rejected]
+
+
 class Dataset(Record):
-    """A data set to train on: its folder, what the manifest in it says, what was left out."""
+    """A data set to train on: its folder, and the manifest that lies in it."""
 
     folder: Path
-    manifest: dict[str, Any]
-    left_out: list[Rejected]
+    manifest: DatasetManifest
+
+    @property
+    def left_out(self) -> list[Rejected]:
+        """Which rows were left out, and why."""
+        return self.manifest.left_out

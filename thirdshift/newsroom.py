@@ -1,4 +1,4 @@
-"""Records of the content factory: sources, stories, passages, drafts and the owner's review."""
+"""Records of the newsroom: sources, stories, passages, drafts and the owner's review."""
 
 from datetime import datetime
 from typing import Literal

@@ -64,3 +64,22 @@ class Ran(Record):
     def run(self) -> str:
         """The run's id in Prefect; a run that was put off has several tries, `run@time` each."""
         return self.id.partition("@")[0]
+
+
+class MemoryFigures(Record):
+    """What memory holds."""
+
+    documents: dict[str, int]  # by kind
+    chunks: int
+    megabytes: float
+
+
+class Shift(Record):
+    """A night: what ran, what was lost and what memory holds; all that its report says."""
+
+    since: datetime
+    until: datetime
+    runs: list[Ran]
+    lost: list[str]  # runs that ended without an outcome, a line each
+    memory: MemoryFigures
+    brief: str = ""

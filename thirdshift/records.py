@@ -118,7 +118,7 @@ class Answer(Record):
     id: str = ""
 
 
-class Reading(Record):
+class Ingested(Record):
     """One file's fate in an ingestion."""
 
     path: Path

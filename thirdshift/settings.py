@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from thirdshift import sections
-from thirdshift.errors import SettingsInvalid
+from thirdshift.errors import SettingsInvalid, explained
 from thirdshift.paths import Places
 from thirdshift.sections import Section
 
@@ -163,8 +163,8 @@ class Settings(Places, BaseSettings):
 
 
 def _home() -> Path:
-    given = os.environ.get("THIRDSHIFT_HOME")
-    return Path(given) if given else platformdirs.user_data_path("thirdshift", appauthor=False)
+    home = os.environ.get("THIRDSHIFT_HOME")
+    return Path(home) if home else platformdirs.user_data_path("thirdshift", appauthor=False)
 
 
 @cache
@@ -176,7 +176,8 @@ def settings() -> Settings:
     try:
         loaded = Settings()
     except ValidationError as error:
-        raise SettingsInvalid(_explain(error), f"Mend it in {_home() / 'settings.toml'}.") from None
+        remedy = f"Mend it in {_home() / 'settings.toml'}."
+        raise SettingsInvalid(explained(error), remedy) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsInvalid(f"{_home() / 'settings.toml'} is not TOML: {error}.") from None
     return loaded.model_copy(update={"home": loaded.home.expanduser().absolute()})
@@ -205,11 +206,3 @@ def at_home(home: Path) -> Iterator[Settings]:
         else:
             os.environ["THIRDSHIFT_HOME"] = before
         settings.cache_clear()
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"])
-        lines.append(f"{key} = {item['input']!r} is not allowed: {item['msg']}.")
-    return " ".join(lines)

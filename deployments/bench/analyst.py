@@ -1,4 +1,4 @@
-"""A whole analysis beside DuckDB alone, which scans and sums up the same file of CSV.
+"""Benchmark of a whole analysis beside DuckDB alone, which scans and sums up the same file of CSV.
 
 `python -m deployments.bench.analyst` is one side, in a process of its own: `duckdb` answers the
 query that a report rests on, `report` does all that a night does from the file to the written
@@ -60,37 +60,44 @@ def measure_analyst(
     _timed("write", file, rows)  # apart: a child's peak memory begins with its parent's
     sides: dict[str, list[dict[str, float]]] = {side: [] for side in _SIDES}
     for turn in range(rounds):
-        for side, found in sides.items():
+        for side, timings in sides.items():
             report(f"round {turn + 1} of {rounds}: {side}")
-            found.append(_timed(side, file))
+            timings.append(_timed(side, file))
     return [
         {"what": side, "rows": rows, "MB of CSV": file.stat().st_size // 1_000_000}
-        | {"s": round(median(one["s"] for one in found), 2)}
-        | {"CPU s": round(median(one["cpu"] for one in found), 2)}
-        | {"peak MB": round(max(one["mb"] for one in found))}
-        | {"ratio": round(_ratio(found, sides[side.replace("report", "duckdb")]), 2)}
-        for side, found in sides.items()
+        | {"s": round(median(timing["s"] for timing in timings), 2)}
+        | {"CPU s": round(median(timing["cpu"] for timing in timings), 2)}
+        | {"peak MB": round(max(timing["mb"] for timing in timings))}
+        | {"ratio": round(_ratio(timings, sides[side.replace("report", "duckdb")]), 2)}
+        for side, timings in sides.items()
     ]
 
 
 def _ratio(ours: list[dict[str, float]], theirs: list[dict[str, float]]) -> float:
-    return median(one["s"] / other["s"] for one, other in zip(ours, theirs, strict=True))
+    return median(our["s"] / their["s"] for our, their in zip(ours, theirs, strict=True))
 
 
 def _describe(home: Path, file: Path) -> None:
     """Write the analysis of the file, and settings by which no table is read into memory."""
     listed = ", ".join(f"{{column: {name}}}" for name in _MEASURES)
-    said = _ANALYSIS.format(file=file, measures=listed)
+    definition = _ANALYSIS.format(file=file, measures=listed)
     (home / "analyses").mkdir(parents=True)
-    (home / "analyses" / f"{_NAME}.yaml").write_text(said, encoding="utf-8")
+    (home / "analyses" / f"{_NAME}.yaml").write_text(definition, encoding="utf-8")
     (home / "settings.toml").write_text("[analyst]\nwhole_below = 1000\n", encoding="utf-8")
 
 
-def _timed(side: str, *given: object) -> dict[str, float]:
+def _timed(side: str, *arguments: object) -> dict[str, float]:
     """Run one side; return its seconds, those of CPU, and the most memory it held."""
     began = time.perf_counter()
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "deployments.bench.analyst", *side.split(), *map(str, given)],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "deployments.bench.analyst",
+            *side.split(),
+            *map(str, arguments),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -130,26 +137,19 @@ def analyse(_: str) -> str:
     """Analyse the file as `flows.analyse_data` does; return the page's path."""
     from agents.narrative import narrate
     from tasks.analysis import archive, definitions, insights
+    from tasks.analysis.drawing import draw_charts
     from tasks.analysis.examination import examine
     from tasks.analysis.extraction.extract import extract
+    from tasks.analysis.report import Report
 
-    said = definitions.find(_NAME)
-    last = archive.last_report(said.name)
-    extracted = extract(said, last.fingerprint if last else "")
-    cube, quality = examine(extracted, said)
-    found = insights.find(cube, said, quality)
-    report = archive.Report(
-        analysis=said,
-        extracted=extracted,
-        insights=found,
-        narrative=narrate(found, said),
-        last=last,
-        rows=cube.rows,
-        frequency=cube.frequency,
-        until=cube.until,
-        notes=cube.notes,
-    )
-    return str(archive.write(report, archive.draw(report, cube)))
+    analysis = definitions.find(_NAME)
+    last = archive.last_report(analysis.name)
+    extracted = extract(analysis, last.fingerprint if last else "")
+    cube, quality = examine(extracted, analysis)
+    findings = insights.find(cube, analysis, quality)
+    narrative = narrate(findings, analysis)
+    report = Report(analysis, extracted, cube, findings, narrative, last)
+    return str(archive.write(report, draw_charts(report)))
 
 
 def import_all() -> None:

@@ -1,4 +1,4 @@
-"""What every run pays for being gated and metered, in milliseconds."""
+"""Overhead: what every run pays for being gated and metered, in milliseconds."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How long a run takes from its trigger to the first line of its body, standby and stock.
+"""Start latency: from a run's trigger to the first line of its body, standby and stock.
 
 Everything is real and apart from the owner's: a Prefect server and a runner of their own, in a
 temporary home, on free ports. Needs nothing but this package.

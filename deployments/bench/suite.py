@@ -4,14 +4,11 @@ Every measurement lives in a temporary home; the owner's memory is not touched.
 """
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import Any
-
-import numpy as np
 
 from thirdshift.errors import NotFound
 from thirdshift.settings import at_home
@@ -19,14 +16,7 @@ from thirdshift.settings import at_home
 Say = Callable[[str], None]
 Rows = list[dict[str, Any]]
 
-_WORDS = 5000  # of the made-up vocabulary; its frequencies follow Zipf's law
-_LENGTH = 80  # words a chunk
-_QUERIES = 200
 _ROUNDS = 3
-_PROSE = """the of and to in that it was for on are with as his they be at one have this from or had
-by hot but some what there we can out other were all your when up use word how said an each she
-water after little only round man year came show every good me give our under name very through
-just form sentence great think say help low line differ turn cause much mean before move right"""
 
 
 def measure(what: str, *, quick: bool, report: Say) -> dict[str, Rows]:
@@ -41,25 +31,25 @@ def measure(what: str, *, quick: bool, report: Say) -> dict[str, Rows]:
 
 def retrieval(quick: bool, report: Say) -> Rows:
     """Time hybrid search and the query's embedding; compare its vectors with exact search."""
+    from deployments.bench.retrieval import measure_retrieval
+
     rows = []
     for size in (1_000, 10_000) if quick else (1_000, 10_000, 100_000):
         with _elsewhere():
-            report(f"filling {size:,} chunks")
-            vectors, vocabulary = _fill(size)
-            report(f"searching {size:,} chunks")
-            rows.append({"chunks": size} | _searched(vectors, vocabulary))
+            rows.append(measure_retrieval(size, report))
     return rows
 
 
 def ingestion(quick: bool, report: Say) -> Rows:
     """Compare reading files into memory with embedding the same chunks bare, in turns."""
+    from deployments.bench.ingestion import measure_ingestion
+
     count = 12 if quick else 36
     ratios, rates = [], []
     for turn in range(_ROUNDS):
         report(f"round {turn + 1} of {_ROUNDS}")
         with _elsewhere() as home:
-            folder = _write_files(home / "papers", count, turn)
-            whole, chunks, bare = _ingested(folder)
+            whole, chunks, bare = measure_ingestion(home / "papers", count, turn)
         ratios.append(bare / whole)
         rates.append(chunks / whole)
     rate = round(median(rates), 1)
@@ -68,26 +58,10 @@ def ingestion(quick: bool, report: Say) -> Rows:
 
 def engine(quick: bool, report: Say) -> Rows:
     """Time the sentinel's prompt reading and decoding, in tokens per second."""
-    from tasks.models.runtime import runtime
+    from deployments.bench.engine import measure_engine
 
-    chat = runtime().chat("sentinel", max_tokens=64)
-    prompt = "Repeat these words: " + "river stone light paper cloud " * (30 if quick else 100)
-    chat.invoke("Hello")
     report("reading and decoding")
-    began, first, last, pieces = time.perf_counter(), 0.0, 0.0, 0
-    for piece in chat.stream(f"{time.time()} {prompt}"):
-        last = time.perf_counter()
-        first = first or last
-        pieces += bool(piece.text)
-    words = len(prompt.split())
-    return [
-        {
-            "runtime": runtime().name,
-            "billion parameters": round(runtime().billions("sentinel"), 3),
-            "prompt words/s": round(words / (first - began), 1),
-            "decode tokens/s": round((pieces - 1) / (last - first), 1),
-        }
-    ]
+    return [measure_engine(30 if quick else 100)]
 
 
 def gate(quick: bool, report: Say) -> Rows:
@@ -122,15 +96,15 @@ def start(quick: bool, report: Say) -> Rows:
     report("starting runs")
     figures = measure_start(5 if quick else 15, 6)
     rows = []
-    for starter, found in figures.items():
+    for starter, times in figures.items():
         rows.append(
             {
                 "starter": starter,
-                "runs": found["n"],
-                "median s": round(found["median"], 3),
-                "min s": round(found["min"], 3),
-                "max s": round(found["max"], 3),
-                "burst of six s": round(max(found["burst"]), 3),
+                "runs": times["n"],
+                "median s": round(times["median"], 3),
+                "min s": round(times["min"], 3),
+                "max s": round(times["max"], 3),
+                "burst of six s": round(max(times["burst"]), 3),
             }
         )
     return rows
@@ -140,102 +114,3 @@ def start(quick: bool, report: Say) -> Rows:
 def _elsewhere() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder, at_home(Path(folder)):
         yield Path(folder)
-
-
-def _fill(size: int) -> tuple[Any, Any]:
-    """Store `size` made-up chunks: vectors in clusters of varied density, Zipfian words."""
-    from tasks.memory.store import store
-    from tasks.models.embedding import embedder
-
-    random = np.random.default_rng(0)
-    dim = embedder().dim
-    centres = random.normal(size=(500, 32))[random.integers(0, 500, size)]
-    spread = 0.4 * random.normal(size=(size, 32))
-    vectors = (centres + spread) @ (random.normal(size=(32, dim)) / 6)
-    vectors += 0.05 * random.normal(size=(size, dim))
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype("float32")
-    vocabulary = np.array([f"w{number}" for number in range(_WORDS)])
-    chances = 1 / np.arange(1, _WORDS + 1)
-    words = random.choice(vocabulary, (size, _LENGTH), p=chances / chances.sum())
-    for begin in range(0, size, 10_000):
-        rows = [_row(n, words[n], vectors[n]) for n in range(begin, min(begin + 10_000, size))]
-        store().upsert("chunks", rows)
-    store().compact()
-    return vectors, words
-
-
-def _row(number: int, words: Any, vector: Any) -> dict[str, Any]:
-    from tasks.models.embedding import embedder
-    from thirdshift.records import Chunk
-
-    name, text = str(number), " ".join(words)
-    chunk = Chunk(
-        id=name,
-        document_id=name,
-        uri=name,
-        title=name,
-        text=text,
-        span=(0, len(text)),
-        content_hash=name,
-        provenance="owner",
-        embedding_model=embedder().name,
-    )
-    return chunk.model_dump(exclude={"span"}) | {"start": 0, "end": len(text), "vector": vector}
-
-
-def _searched(vectors: Any, words: Any) -> dict[str, Any]:
-    from tasks.memory.retrieval import recall
-    from tasks.memory.store import store
-    from tasks.models.embedding import embedder
-
-    random = np.random.default_rng(1)
-    chosen = random.integers(0, len(vectors), _QUERIES)
-    noise = random.normal(size=(_QUERIES, vectors.shape[1])) / 60
-    found, embedding, seconds = [], [], []
-    for number, query in zip(chosen, vectors[chosen] + noise.astype("float32"), strict=True):
-        near = [store().nearest(query, 10, "status = 'active'", exact=e) for e in (False, True)]
-        ids = [set(table["id"].to_pylist()) for table in near]
-        found.append(len(ids[0] & ids[1]) / 10)
-        text = " ".join(words[number][:6])
-        began = time.perf_counter()
-        vector = embedder().query([text])[0]
-        embedded = time.perf_counter()
-        recall(text, 10, vector=vector)
-        embedding.append(embedded - began)
-        seconds.append(time.perf_counter() - embedded)
-    return {
-        "p50 ms": round(median(seconds) * 1e3, 1),
-        "p95 ms": round(quantiles(seconds, n=20)[-1] * 1e3, 1),
-        "embedding p50 ms": round(median(embedding) * 1e3, 1),
-        "recall@10": round(sum(found) / len(found), 4),
-    }
-
-
-def _write_files(folder: Path, count: int, salt: int) -> Path:
-    random = np.random.default_rng(salt)
-    folder.mkdir()
-    words = np.array(_PROSE.split())
-    for number in range(count):
-        lines = [" ".join(random.choice(words, 12)).capitalize() + "." for _ in range(40)]
-        paragraphs = ["\n".join(lines[at : at + 5]) for at in range(0, 40, 5)]
-        text = "\n\n".join([f"# Notes {number}", *paragraphs])
-        (folder / f"{number}.md").write_text(text)
-    return folder
-
-
-def _ingested(folder: Path) -> tuple[float, int, float]:
-    """Return seconds of reading the folder, its chunks, and seconds of embedding them bare."""
-    from tasks.memory.ingestion import ingest
-    from tasks.memory.store import store
-    from tasks.models.embedding import embedder
-
-    embedder().passage(["warm"])
-    store().table("chunks")
-    began = time.perf_counter()
-    ingest([folder])
-    whole = time.perf_counter() - began
-    texts = store().rows("chunks", None, ["title", "text"]).to_pylist()
-    passages = [row["text"] for row in texts]
-    began = time.perf_counter()
-    embedder().passage(passages)
-    return whole, len(passages), time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""Training beside mlx-lm's own command, in turns: at equal settings, and packed.
+"""Benchmark of training beside mlx-lm's own command, in turns: at equal settings, and packed.
 
 `python -m deployments.bench.train` is the other side: what `mlx_lm.lora` does once it has
 loaded model and data, with the same BLAS, at the same priority. A useful token is one that is
@@ -16,9 +16,9 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
+from tasks.learning.training import finetune, recipes
 from tasks.learning.training.child import LOW
-from tasks.learning.training.finetune import train
-from tasks.learning.training.recipes import Recipe, recipe
+from tasks.learning.training.recipes import Recipe
 from tasks.learning.training.records import Progress
 from tasks.learning.weights.conversion import mlx_folder
 from tasks.learning.weights.mlx_setup import prepare
@@ -38,9 +38,9 @@ def measure_train(
     base = mlx_folder(built_in())
     data = _write_examples(home / "data", iterations * _BATCH)
     ways: dict[str, Callable[[Path], Rate]] = {
-        "mlx_lm.lora": lambda at: _plain(base, data, at, iterations),
-        "equal settings": lambda at: _ours(base, data, at, _recipe(iterations, pack=False)),
-        "packed": lambda at: _ours(base, data, at, _recipe(iterations, pack=True)),
+        "mlx_lm.lora": lambda out: _plain(base, data, out, iterations),
+        "equal settings": lambda out: _ours(base, data, out, _recipe(iterations, pack=False)),
+        "packed": lambda out: _ours(base, data, out, _recipe(iterations, pack=True)),
     }
     rates: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(rounds):
@@ -48,14 +48,14 @@ def measure_train(
             report(f"round {turn + 1} of {rounds}: {name}")
             tokens, seconds = way(home / f"{turn}-{name.replace(' ', '-')}")
             rates[name].append(tokens / seconds)
-    return [_row(name, found, rates["mlx_lm.lora"]) for name, found in rates.items()]
+    return [_row(name, measured, rates["mlx_lm.lora"]) for name, measured in rates.items()]
 
 
-def _row(name: str, found: Sequence[float], plain: Sequence[float]) -> dict[str, Any]:
-    ratios = [one / other for one, other in zip(found, plain, strict=True)]
+def _row(name: str, measured: Sequence[float], plain: Sequence[float]) -> dict[str, Any]:
+    ratios = [rate / beside for rate, beside in zip(measured, plain, strict=True)]
     return {
         "trainer": name,
-        "useful tokens/s": round(median(found), 1),
+        "useful tokens/s": round(median(measured), 1),
         "ratio to mlx_lm.lora": round(median(ratios), 2),
         "ratios": ", ".join(f"{ratio:.2f}" for ratio in ratios),
     }
@@ -63,7 +63,7 @@ def _row(name: str, found: Sequence[float], plain: Sequence[float]) -> dict[str,
 
 def _recipe(iterations: int, pack: bool) -> Recipe:
     """Return a recipe of one epoch that neither looks at validation data nor saves."""
-    return recipe(
+    return recipes.recipe(
         "lora",
         pack=pack,
         pack_tokens=PACKED,
@@ -79,12 +79,12 @@ def _recipe(iterations: int, pack: bool) -> Recipe:
     )
 
 
-def _ours(base: Path, data: Path, out: Path, chosen: Recipe) -> Rate:
-    said: list[Progress] = []
-    train(base, data, out, chosen, on_progress=said.append)
-    counted = said[_WARM:]
-    seconds = [one.trained_tokens / one.trained_tokens_per_second for one in counted]
-    return sum(one.trained_tokens for one in counted), sum(seconds)
+def _ours(base: Path, data: Path, out: Path, recipe: Recipe) -> Rate:
+    progress: list[Progress] = []
+    finetune.train(base, data, out, recipe, on_progress=progress.append)
+    counted = progress[_WARM:]
+    tokens = sum(step.trained_tokens for step in counted)
+    return tokens, sum(step.trained_tokens / step.trained_tokens_per_second for step in counted)
 
 
 def _plain(base: Path, data: Path, out: Path, iterations: int) -> Rate:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from deployments.cli.console import (
+    Json,
     grid,
     out,
     print_json,
@@ -13,8 +14,13 @@ from deployments.cli.console import (
 )
 from thirdshift.settings import settings
 
-app = typer.Typer(no_args_is_help=True, help="See, switch, undo and export what was learnt.")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""See, switch, undo and export what was learnt.
+
+    Example: thirdshift adapters compare night:v3 "What is our tea?"
+    """,
+)
 Name = Annotated[str, typer.Argument(help="A version, as night:v3.")]
 PROMPTS = ("Who are you?", "What should I do first today?", "Write one sentence about the sea.")
 
@@ -22,45 +28,49 @@ PROMPTS = ("Who are you?", "What should I do first today?", "Write one sentence 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
     """List all versions, the oldest first."""
-    from tasks.learning.adapters import versions
+    from tasks.learning import adapters
 
-    found = versions()
+    versions = adapters.versions()
     if as_json:
-        return print_json([one.model_dump(mode="json") for one in found])
+        return print_json([version.model_dump(mode="json") for version in versions])
     table = grid("version", "state", "made", "base", "reason")
-    for one in found:
-        made = f"{one.created_at.astimezone(settings().zone):%Y-%m-%d %H:%M}"
-        table.add_row(one.id, one.state, made, one.base, one.reason.partition("; ")[0])
-    out.print(table if found else "Nothing was learnt yet: the base model serves.")
+    for version in versions:
+        created = f"{version.created_at.astimezone(settings().zone):%Y-%m-%d %H:%M}"
+        reason = version.reason.partition("; ")[0]
+        table.add_row(version.id, version.state, created, version.base, reason)
+    out.print(table if versions else "Nothing was learnt yet: the base model serves.")
 
 
 @app.command()
 def show(name: Name) -> None:
     """Show a version with its manifest, as JSON."""
-    from tasks.learning.adapters import version
+    from tasks.learning import adapters
 
-    one = version(name)
-    print_json(one.model_dump(mode="json") | {"folder": str(one.folder)})
+    version = adapters.version(name)
+    print_json(version.model_dump(mode="json") | {"folder": str(version.folder)})
 
 
 @app.command()
 def promote(name: Name) -> None:
-    """Let a version answer from now on, once log-probabilities prove it is the trained one."""
-    from tasks.learning.adapters import promote as switch
+    """Let a version answer from now on, once log-probabilities prove it is the trained one.
+
+    Example: thirdshift adapters promote night:v3
+    """
+    from tasks.learning import adapters
 
     with waiting(f"Publishing {name}"):
-        one = switch(name)
-    out.print(f"{one.id} serves. `thirdshift adapters rollback` undoes it.")
+        version = adapters.promote(name)
+    out.print(f"{version.id} serves. `thirdshift adapters rollback` undoes it.")
 
 
 @app.command()
 def rollback() -> None:
     """Go back to the version before, at last to the base model."""
-    from tasks.learning.adapters import rollback as undo
+    from tasks.learning import adapters
 
     with waiting("Going back"):
-        one = undo()
-    out.print(f"{one.id if one else 'The base model'} serves.")
+        version = adapters.rollback()
+    out.print(f"{version.id if version else 'The base model'} serves.")
 
 
 @app.command()
@@ -69,11 +79,15 @@ def compare(
     prompts: Annotated[list[str] | None, typer.Argument(help="Ask these; else three.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask the base and a version the same, and show both answers."""
-    from tasks.learning.adapters import answers
+    """Ask the base and a version the same, and show both answers.
+
+    Example: thirdshift adapters compare night:v3 "What is our tea?" "Greet a guest."
+    """
+    from tasks.learning import adapters
+    from tasks.learning.evaluation.generation import side_by_side
 
     with waiting("Asking both"):
-        rows = answers(name, prompts or [*PROMPTS])
+        rows = side_by_side(adapters.publish(name).model, prompts or [*PROMPTS])
     if as_json:
         return print_json(rows)
     for row in rows:
@@ -91,9 +105,12 @@ def export(
     ],
     target: Annotated[Path, typer.Argument(help="The file or folder to write.")],
 ) -> None:
-    """Write a version in a form that others read."""
-    from tasks.learning.exporting import export as write
+    """Write a version in a form that others read.
+
+    Example: thirdshift adapters export night:v3 gguf night-v3.gguf
+    """
+    from tasks.learning import exporting
 
     with waiting(f"Writing {target}"):
-        write(name, form, target)
+        exporting.export(name, form, target)
     out.print(f"Written: {target}", soft_wrap=True)

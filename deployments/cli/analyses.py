@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from deployments.cli.console import (
+    Json,
     err,
     grid,
     out,
@@ -19,8 +20,13 @@ from thirdshift.settings import settings
 if TYPE_CHECKING:
     from tasks.analysis.quarantine import Quarantined
 
-app = typer.Typer(no_args_is_help=True, help="What is analysed at night: a YAML file each.")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""What is analysed at night: a YAML file each.
+
+    Example: thirdshift analyses add sales.csv
+    """,
+)
 
 
 @app.command("list")
@@ -31,8 +37,8 @@ def list_them(as_json: Json = False) -> None:
     rows = []
     for name, file in files().items():
         try:
-            said = read(file)
-            row = {"source": said.source.kind, "schedule": said.schedule or "", "wrong": ""}
+            analysis = read(file)
+            row = {"source": analysis.source.kind, "schedule": analysis.schedule or "", "wrong": ""}
         except ThirdShiftError as error:
             row = {"source": "", "schedule": "", "wrong": error.what}
         rows.append({"name": name, "file": str(file)} | row)
@@ -48,16 +54,19 @@ def list_them(as_json: Json = False) -> None:
 
 @app.command()
 def check(name: str) -> None:
-    """Fetch the data of an analysis and check them, without a report; exit 1 where they fail."""
+    """Fetch the data of an analysis and check them, without a report; exit 1 where they fail.
+
+    Example: thirdshift analyses check shop-sales
+    """
     from tasks.analysis.definitions import find
     from tasks.analysis.examination import examine
     from tasks.analysis.extraction.extract import extract
     from tasks.analysis.quarantine import Quarantined
 
-    said = find(name)
+    analysis = find(name)
     try:
         with waiting("Checking"):
-            cube, _ = examine(extract(said), said)
+            cube, _ = examine(extract(analysis), analysis)
     except Quarantined as error:
         _show(error)
         raise typer.Exit(1) from None
@@ -65,18 +74,21 @@ def check(name: str) -> None:
     out.print(f"{cube.rows:,} rows, all as expected.{notes}", markup=False)
 
 
-def _show(found: "Quarantined") -> None:
+def _show(quarantined: "Quarantined") -> None:
     table = grid("column", "expectation", "rows", "values")
-    for one in found.failures:
-        rows, values = ", ".join(map(str, one.rows)), ", ".join(one.values)
-        table.add_row(*map(escape, (one.column, one.said, rows, values[:200])))
+    for failure in quarantined.failures:
+        rows, values = ", ".join(map(str, failure.rows)), ", ".join(failure.values)
+        table.add_row(*map(escape, (failure.column, failure.reason, rows, values[:200])))
     out.print(table)
-    out.print(found.remedy, markup=False, soft_wrap=True)
+    out.print(quarantined.remedy, markup=False, soft_wrap=True)
 
 
 @app.command()
 def run(name: str) -> None:
-    """Analyse now, through Prefect, and print where the report lies."""
+    """Analyse now, through Prefect, and print where the report lies.
+
+    Example: thirdshift analyses run shop-sales
+    """
     from deployments.shift import run_deployment
 
     with waiting(name) as report:
@@ -93,10 +105,13 @@ def add(
     name: Annotated[str, typer.Option(help="What to call it; else as the file is called.")] = "",
     force: Annotated[bool, typer.Option(help="Replace one of the same name.")] = False,
 ) -> None:
-    """Add an analysis to the home folder; a data file is looked at, and one is drafted for it."""
-    from tasks.analysis.drafting import added
+    """Add an analysis to the home folder; a data file is looked at, and one is drafted for it.
 
-    target = added(file, name, force=force)
+    Example: thirdshift analyses add sales.csv --name sales
+    """
+    from tasks.analysis.drafting import add_analysis
+
+    target = add_analysis(file, name, force=force)
     out.print(f"{target}\nCheck it with `thirdshift analyses check {target.stem}`.", soft_wrap=True)
     out.print(f"It is scheduled when `thirdshift up` starts: see {settings().analyses_path}.")
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from deployments.cli import (
     adapters,
@@ -18,6 +17,7 @@ from deployments.cli import (
     sources,
 )
 from deployments.cli.console import (
+    Json,
     err,
     grid,
     out,
@@ -31,6 +31,13 @@ from deployments.cli.memory import (
     reindex,
     search,
 )
+from deployments.cli.status import (
+    doctor,
+    gate,
+    history,
+    sensors,
+    status,
+)
 from thirdshift.errors import ThirdShiftError
 from thirdshift.settings import settings
 from thirdshift.template import template
@@ -41,6 +48,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A private AI that works the third shift and reports in the morning.",
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        out.print(f"thirdshift {version('thirdshift')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def command(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Take what comes before a command's name."""
+
+
 app.add_typer(analyses.app, name="analyses")
 app.add_typer(feedback.app, name="feedback")
 app.add_typer(examples.app, name="examples")
@@ -48,18 +75,21 @@ app.add_typer(refine.app, name="refine")
 app.add_typer(adapters.app, name="adapters")
 for _command in (ingest, search, ask, forget, reindex, feedback.prefer):
     app.command()(_command)
+for _look in (status, history, doctor, sensors, gate):
+    app.command()(_look)
 app.add_typer(sources.app, name="sources")
 app.add_typer(drafts.app, name="drafts")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 @app.command()
 def setup() -> None:
     """Make the home folder and a settings file with every key explained."""
+    from tasks.machine.disk import write_whole
+
     for folder in (settings().home, settings().run_path, settings().logs_path):
         folder.mkdir(parents=True, exist_ok=True)
     if not settings().file.exists():
-        settings().file.write_text(template(), encoding="utf-8")
+        write_whole(settings().file, template(), durable=True)
     out.print(f"Home: {settings().home}\nSettings: {settings().file}", soft_wrap=True)
 
 
@@ -67,7 +97,10 @@ def setup() -> None:
 def shift(
     paths: Annotated[list[Path] | None, typer.Argument(help="Read these; else samples.")] = None,
 ) -> None:
-    """Run one whole shift now and end with the path of its report."""
+    """Run one whole shift now and end with the path of its report.
+
+    Example: thirdshift shift ~/Documents/notes
+    """
     from deployments.shift import run_shift
 
     setup()
@@ -78,7 +111,10 @@ def shift(
 def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once all is up.")] = False,
 ) -> None:
-    """Start everything and keep it up, until Ctrl-C or `thirdshift down`."""
+    """Start everything and keep it up, until Ctrl-C or `thirdshift down`.
+
+    Example: thirdshift up --detach
+    """
     from deployments.services import supervise
     from deployments.shift import needed_programs
 
@@ -100,99 +136,16 @@ def down() -> None:
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
-    """Show the processes, what memory holds and the last runs."""
-    from deployments.status.doctor import standing
-
-    figures = standing()
-    if as_json:
-        return print_json(figures)
-    table = grid("process", "state", "pid", "up for")
-    for process in figures["processes"]:
-        table.add_row(*(str(process[key] or "-") for key in ("name", "state", "pid", "uptime")))
-    out.print(table if figures["processes"] else "Nothing is running: `thirdshift up` starts it.")
-    memory = figures["memory"]
-    out.print(f"Memory: {memory['documents']} documents, {memory['chunks']} chunks.")
-    for run in figures["runs"]:
-        out.print(f"  {run['at']}  {run['flow']}: {run['status']}. {run['reason']}", markup=False)
-
-
-@app.command()
-def history(
-    since: Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, 2w.")] = "24h",
-    as_json: Json = False,
-) -> None:
-    """List what ran, was skipped, put off, caught up or lost, and why."""
-    from deployments.status.history import happenings, period
-
-    found, complete = happenings(period(since))
-    if not complete:
-        err.print("Prefect does not answer: this is the ledger alone.")
-    if as_json:
-        return print_json([one.model_dump() for one in found])
-    rows = grid("at", "flow", "", "reason")
-    for one in found:
-        at = one.at.astimezone(settings().zone)
-        rows.add_row(f"{at:%a %d %b %H:%M}", one.flow, one.status, escape(one.reason))
-    out.print(rows if found else f"Nothing happened in the last {since}.")
-
-
-@app.command()
-def doctor(as_json: Json = False) -> None:
-    """Check each part and name the one command that mends what is wrong."""
-    from deployments.status.doctor import examine
-
-    findings = examine()
-    if as_json:
-        print_json([finding.model_dump() for finding in findings])
-    else:
-        table = grid("part", "", "finding", "mend it with")
-        for item in findings:
-            colour = {"ok": "green", "warning": "yellow", "wrong": "red"}[item.state]
-            table.add_row(item.part, f"[{colour}]{item.state}[/]", item.finding, item.remedy)
-        out.print(table)
-    raise typer.Exit(int(any(finding.state == "wrong" for finding in findings)))
-
-
-@app.command()
-def sensors(as_json: Json = False) -> None:
-    """Show what the machine's sensors say, from which source, or why they say nothing."""
-    from tasks.machine.sensors import sense
-
-    senses = sense()
-    if as_json:
-        return print_json({name: sensed.model_dump() for name, sensed in senses.items()})
-    table = grid("sensor", "value", "source, or why there is none")
-    for name, sensed in senses.items():
-        value = "-" if sensed.value is None else f"{sensed.value} {sensed.unit}"
-        table.add_row(name, value, sensed.source or sensed.why)
-    out.print(table)
-
-
-@app.command()
-def gate(deployment: str, as_json: Json = False) -> None:
-    """Explain, sensor by sensor, whether a deployment may start now, and when it is tried next."""
-    from deployments.status.gates import explain
-
-    found = explain(deployment)
-    if as_json:
-        return print_json(found.model_dump(mode="json"))
-    table = grid("sensor", "wanted", "is", "")
-    for one in found.decision.conditions:
-        said = "[green]holds[/]" if one.held else "[red]does not hold[/]"
-        table.add_row(one.sensor, one.wanted, f"{one.sensed} {one.why}".strip(), said)
-    out.print(table if found.decision.conditions else f"{deployment} has no gate.")
-    out.print(found.verdict, markup=False)
-
-
-@app.command()
 def run(
     deployment: str,
     parameters: Annotated[
         list[str] | None, typer.Option("-p", help="A parameter, as name=value; value may be JSON.")
     ] = None,
 ) -> None:
-    """Run a deployment now, through Prefect, and wait for its outcome."""
+    """Run a deployment now, through Prefect, and wait for its outcome.
+
+    Example: thirdshift run ingest -p 'paths=["/srv/papers"]'
+    """
     from deployments.shift import run_deployment
 
     with waiting(deployment) as report:
@@ -210,7 +163,10 @@ def bench(
     quick: Annotated[bool, typer.Option(help="Smaller sizes, for a first look.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure this machine; ratios are taken side by side in one run."""
+    """Measure this machine; ratios are taken side by side in one run.
+
+    Example: thirdshift bench retrieval --quick
+    """
     from deployments.bench.suite import measure
 
     with waiting("Measuring") as report:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,6 +11,8 @@ from rich.table import Table
 
 from thirdshift.errors import NotFound
 from thirdshift.records import Hit
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 out = Console(emoji=False)  # what strangers call things is printed as it is, :bug: too
 err = Console(stderr=True, emoji=False)

@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from deployments.cli.console import (
+    Json,
     grid,
     out,
     print_json,
@@ -16,9 +17,14 @@ from deployments.cli.console import (
 from thirdshift.errors import NotFound, ThirdShiftError
 from thirdshift.newsroom import DraftStatus, Review
 
-app = typer.Typer(no_args_is_help=True, help="Drafts that wait for you: approve, edit, reject.")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Id = Annotated[str, typer.Argument(help="The draft's id, or how it begins.")]
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Drafts that wait for you: approve, edit, reject.
+
+    Example: thirdshift drafts list --status pending
+    """,
+)
+Id = Annotated[str, typer.Argument(metavar="DRAFT", help="The draft's id, or how it begins.")]
 Note = Annotated[str, typer.Option(help="Why; it is kept with the draft.")]
 
 
@@ -28,53 +34,59 @@ def show_all(
     as_json: Json = False,
 ) -> None:
     """List the drafts, newest first."""
-    from tasks.newsroom.drafts import listed
+    from tasks.newsroom import drafts
 
-    found = listed(status)
+    listed = drafts.listed(status)
     if as_json:
-        return print_json([draft.model_dump() for draft in found])
+        return print_json([draft.model_dump() for draft in listed])
     table = grid("id", "status", "written", "by", "title")
-    for draft in found:
-        at = f"{draft.created_at:%d %b %H:%M}"
-        table.add_row(draft.id, draft.status, at, draft.writer, escape(draft.title))
-    out.print(table if found else "There are no drafts.")
+    for draft in listed:
+        written = f"{draft.created_at:%d %b %H:%M}"
+        table.add_row(draft.id, draft.status, written, draft.writer, escape(draft.title))
+    out.print(table if listed else "There are no drafts.")
 
 
 @app.command()
-def show(draft: Id, as_json: Json = False) -> None:
+def show(identity: Id, as_json: Json = False) -> None:
     """Show a draft with its sources, and what was left out of it."""
     from tasks.newsroom import drafts, publishing
 
-    found = drafts.get(draft)
+    draft = drafts.get(identity)
     if as_json:
-        return print_json(found.model_dump())
-    text = found.published or drafts.text_of(found)
-    for part in (f"# {found.title}", text, publishing.sources(found)):
+        return print_json(draft.model_dump())
+    text = draft.published or drafts.text_of(draft)
+    for part in (f"# {draft.title}", text, publishing.sources(draft)):
         out.print(part + "\n", markup=False, highlight=False, soft_wrap=True)
-    for claim in found.left_out:
+    for claim in draft.left_out:
         out.print(f"Left out: {claim.text} ({claim.why})", markup=False, soft_wrap=True)
-    where = publishing.file_of(found) if found.published else drafts.file_of(found)
-    out.print(f"{found.status}: {where}", markup=False, soft_wrap=True)
+    where = publishing.file_of(draft) if draft.published else drafts.file_of(draft)
+    out.print(f"{draft.status}: {where}", markup=False, soft_wrap=True)
 
 
 @app.command()
-def approve(draft: Id, note: Note = "") -> None:
-    """Publish a draft as its file now says."""
-    _decide(draft, Review(verdict="approve", note=note))
+def approve(identity: Id, note: Note = "") -> None:
+    """Publish a draft as its file now says.
+
+    Example: thirdshift drafts approve 3f2a --note "Well put."
+    """
+    _decide(identity, Review(verdict="approve", note=note))
 
 
 @app.command()
 def edit(
-    draft: Id,
+    identity: Id,
     file: Annotated[Path | None, typer.Option(help="Take the text of this file.")] = None,
     note: Note = "",
 ) -> None:
-    """Change a draft in your editor, and publish it so; what you change is learnt from."""
+    """Change a draft in your editor, and publish it so; what you change is learnt from.
+
+    Example: thirdshift drafts edit 3f2a --file mended.md
+    """
     import click
 
     from tasks.newsroom import drafts
 
-    before = drafts.text_of(drafts.get(draft))
+    before = drafts.text_of(drafts.get(identity))
     try:
         text = file.read_text(encoding="utf-8") if file else click.edit(before, extension=".md")
     except OSError as error:
@@ -83,34 +95,40 @@ def edit(
         raise ThirdShiftError(error.message, "Name a file: --file PATH.") from error
     if text is None:
         return out.print("Nothing was saved; the draft waits.")
-    _decide(draft, Review(verdict="edit", text=text, note=note))
+    _decide(identity, Review(verdict="edit", text=text, note=note))
 
 
 @app.command()
-def reject(draft: Id, note: Note = "") -> None:
-    """Put a draft away; nothing is published."""
-    _decide(draft, Review(verdict="reject", note=note))
+def reject(identity: Id, note: Note = "") -> None:
+    """Put a draft away; nothing is published.
+
+    Example: thirdshift drafts reject 3f2a --note "Old news."
+    """
+    _decide(identity, Review(verdict="reject", note=note))
 
 
 @app.command()
 def export(
-    draft: Id,
+    identity: Id,
     file: Annotated[Path | None, typer.Argument(help="Where to; else it is printed.")] = None,
 ) -> None:
-    """Write an approved draft as Markdown with front matter."""
+    """Write an approved draft as Markdown with front matter.
+
+    Example: thirdshift drafts export 3f2a post.md
+    """
     from tasks.newsroom import drafts, publishing
 
-    found = drafts.get(draft)
-    if found.status != "approved":
-        raise ThirdShiftError(f"“{found.title}” is {found.status}.", "Approve it first.")
-    write_or_print(publishing.markdown(found), file)
+    draft = drafts.get(identity)
+    if draft.status != "approved":
+        raise ThirdShiftError(f"“{draft.title}” is {draft.status}.", "Approve it first.")
+    write_or_print(publishing.markdown(draft), file)
 
 
-def _decide(draft: str, review: Review) -> None:
+def _decide(identity: str, review: Review) -> None:
     from deployments.review import decide
     from tasks.newsroom import publishing
 
     with waiting("Deciding"):
-        decided = decide(draft, review)
+        decided = decide(identity, review)
     where = publishing.file_of(decided) if decided.status == "approved" else "nothing is published"
     out.print(f"{decided.status}: {decided.title}. {where}", markup=False, soft_wrap=True)

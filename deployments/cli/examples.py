@@ -5,11 +5,16 @@ from typing import Annotated, Literal
 import typer
 from rich.markup import escape
 
-from deployments.cli.console import grid, out, print_json
+from deployments.cli.console import Json, grid, out, print_json
 from thirdshift.learning import Example, Feedback, Preference
 
-app = typer.Typer(no_args_is_help=True, help="What you taught: verdicts, examples, preferences.")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""What you taught: verdicts, examples, preferences.
+
+    Example: thirdshift examples list --kind preferences
+    """,
+)
 Kind = Literal["feedback", "examples", "preferences"]
 KINDS: tuple[Kind, ...] = ("feedback", "examples", "preferences")
 
@@ -22,37 +27,43 @@ def list_(
     """List what you taught, oldest first."""
     from tasks.feedback.examples import taught
 
-    found = {each: taught(each) for each in ([kind] if kind else KINDS)}
+    lessons = {each: taught(each) for each in ([kind] if kind else KINDS)}
     if as_json:
-        return print_json({each: [row.model_dump() for row in found[each]] for each in found})
-    rows = grid("id", "kind", "", "about")
-    for each in found:
-        for row in found[each]:
-            rows.add_row(row.id[:8], each, *_shown(row))
+        return print_json({each: [row.model_dump() for row in lessons[each]] for each in lessons})
+    table = grid("id", "kind", "", "about")
+    for each, rows in lessons.items():
+        for row in rows:
+            table.add_row(row.id[:8], each, *_shown(row))
     empty = "Nothing yet: `thirdshift feedback` and `thirdshift prefer` teach."
-    out.print(rows if any(found.values()) else empty)
+    out.print(table if any(lessons.values()) else empty)
 
 
 @app.command()
 def show(identity: str, as_json: Json = False) -> None:
-    """Show all of one: its texts, sources, model and adapter."""
-    from tasks.feedback.examples import find
+    """Show all of one: its texts, sources, model and adapter.
 
-    kind, row = find(identity)
+    Example: thirdshift examples show 3f2a81c0
+    """
+    from tasks.feedback import examples
+
+    kind, row = examples.find(identity)
     if as_json:
         return print_json({"kind": kind} | row.model_dump())
-    rows = grid("", "")
+    table = grid("", "")
     for name, value in ({"kind": kind} | row.model_dump()).items():
-        rows.add_row(name.replace("_", " "), escape(str(value)))
-    out.print(rows)
+        table.add_row(name.replace("_", " "), escape(str(value)))
+    out.print(table)
 
 
 @app.command()
 def delete(identity: str) -> None:
-    """Delete one for good; a verdict takes along the example it made."""
-    from tasks.feedback.examples import delete as remove
+    """Delete one for good; a verdict takes along the example it made.
 
-    out.print(f"Deleted from {remove(identity)}.")
+    Example: thirdshift examples delete 3f2a81c0
+    """
+    from tasks.feedback import examples
+
+    out.print(f"Deleted from {examples.delete(identity)}.")
 
 
 def _shown(row: Feedback | Example | Preference) -> tuple[str, str]:

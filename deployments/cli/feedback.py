@@ -7,21 +7,33 @@ import typer
 from rich.prompt import Prompt
 
 from deployments.cli.console import out, waiting
-from thirdshift.learning import Verdict
+from thirdshift.learning import Rating
 
-app = typer.Typer(no_args_is_help=True, help="Say what you think of an answer.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Say what you think of an answer.
+
+    Example: thirdshift feedback good
+    """,
+)
 Turn = Annotated[str, typer.Argument(metavar="[ID]", help="The turn's id; without it the last.")]
 
 
 @app.command()
 def good(turn: Turn = "") -> None:
-    """Say that an answer was right."""
+    """Say that an answer was right.
+
+    Example: thirdshift feedback good 3f2a81c0
+    """
     _give("good", turn)
 
 
 @app.command()
 def bad(turn: Turn = "") -> None:
-    """Say that an answer was of no use; the passages it stood on weigh less from tonight."""
+    """Say that an answer was of no use; the passages it stood on weigh less from tonight.
+
+    Example: thirdshift feedback bad 3f2a81c0
+    """
     _give("bad", turn)
 
 
@@ -29,7 +41,10 @@ def bad(turn: Turn = "") -> None:
 def correct(
     text: Annotated[str, typer.Argument(help="What would have been right.")], turn: Turn = ""
 ) -> None:
-    """Say what would have been right; from tonight it is recalled before the passages."""
+    """Say what would have been right; from tonight it is recalled before the passages.
+
+    Example: thirdshift feedback correct "It was in May."
+    """
     _give("correct", turn, text)
 
 
@@ -38,18 +53,20 @@ def prefer(
     chosen: Annotated[str, typer.Option(help="The better answer, where you have both.")] = "",
     rejected: Annotated[str, typer.Option(help="The other one.")] = "",
 ) -> None:
-    """Choose between two answers of the model to a prompt, or give both yourself."""
-    from tasks.feedback.examples import prefer as keep
-    from tasks.feedback.examples import require
+    """Choose between two answers of the model to a prompt, or give both yourself.
+
+    Example: thirdshift prefer "Greet a guest."
+    """
+    from tasks.feedback import examples
 
     if bool(chosen) != bool(rejected):
         raise typer.BadParameter("--chosen and --rejected belong together.")
-    require("preferences")
+    examples.require("preferences")
     model = ""
     if not chosen:
         chosen, rejected, model = _choose(prompt)
-    kept = keep(prompt, chosen, rejected, model=model)
-    out.print(f"Kept as {kept.id[:8]}; `thirdshift examples delete {kept.id[:8]}` takes it back.")
+    pair = examples.prefer(prompt, chosen, rejected, model=model)
+    out.print(f"Kept as {pair.id[:8]}; `thirdshift examples delete {pair.id[:8]}` takes it back.")
 
 
 def _choose(prompt: str) -> tuple[str, str, str]:
@@ -62,15 +79,15 @@ def _choose(prompt: str) -> tuple[str, str, str]:
     for name, answer in zip("ab", answers, strict=True):
         out.print(f"[bold]{name}[/]  ", end="")
         out.print(answer, markup=False)
-    said = Prompt.ask("Which is better?", choices=["a", "b", "neither"], console=out)
-    if said == "neither":
+    choice = Prompt.ask("Which is better?", choices=["a", "b", "neither"], console=out)
+    if choice == "neither":
         raise typer.Exit
-    better, worse = answers if said == "a" else reversed(answers)
+    better, worse = answers if choice == "a" else reversed(answers)
     return better, worse, runtime().model("sentinel")
 
 
-def _give(verdict: Verdict, turn: str, correction: str = "") -> None:
-    from tasks.feedback.examples import give_feedback
+def _give(rating: Rating, turn: str, correction: str = "") -> None:
+    from tasks.feedback import examples
 
-    given = give_feedback(verdict, turn, correction)
-    out.print(f"Kept as {given.id[:8]}, about: {given.question}", markup=False)
+    feedback = examples.give_feedback(rating, turn, correction)
+    out.print(f"Kept as {feedback.id[:8]}, about: {feedback.question}", markup=False)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deployments.cli.console import (
+    Json,
     err,
     out,
     print_hits,
@@ -14,9 +15,8 @@ from deployments.cli.console import (
     waiting,
 )
 from thirdshift.errors import NotFound
-from thirdshift.records import Reading
+from thirdshift.records import Ingested
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Count = Annotated[int, typer.Option("-k", min=1, max=200, help="How many to return.")]
 
 _IDS = "`thirdshift search --json` and `thirdshift ask --json` show ids."
@@ -26,13 +26,16 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders, read recursively.")],
     as_json: Json = False,
 ) -> None:
-    """Read files and folders into memory."""
+    """Read files and folders into memory.
+
+    Example: thirdshift ingest ~/Documents/notes
+    """
     from tasks.memory.ingestion import ingest as take_in
 
     with waiting("Reading") as report:
         counts: Counter[str] = Counter()
 
-        def show(reading: Reading) -> None:
+        def show(reading: Ingested) -> None:
             counts[reading.result] += 1
             report(", ".join(f"{n} {name}" for name, n in counts.items()))
 
@@ -46,7 +49,10 @@ def ingest(
 
 
 def search(query: str, k: Count = 5, as_json: Json = False) -> None:
-    """Find passages by meaning and by words."""
+    """Find passages by meaning and by words.
+
+    Example: thirdshift search "roaster service" -k 10
+    """
     from tasks.memory.retrieval import recall
 
     hits = recall(query, k)
@@ -58,34 +64,39 @@ def search(query: str, k: Count = 5, as_json: Json = False) -> None:
 
 
 def ask(question: str, k: Count = 5, as_json: Json = False) -> None:
-    """Answer from memory, with sources; say so where memory has none."""
-    from agents.answer import ask as answer_from_memory
+    """Answer from memory, with sources; say so where memory has none.
 
-    answer = answer_from_memory(question, k)
+    Example: thirdshift ask "Can I reserve a seat at the Teramachi shop?"
+    """
+    from agents import answer
+
+    reply = answer.ask(question, k)
     if as_json:
-        return print_json(answer.model_dump())
-    out.print(answer.answer, markup=False)
-    print_hits(answer.sources, chars=0)
-    if answer.id:
-        out.print(f"Turn {answer.id[:8]}: `thirdshift feedback good`, `bad` or `correct TEXT`.")
+        return print_json(reply.model_dump())
+    out.print(reply.answer, markup=False)
+    print_hits(reply.sources, chars=0)
+    if reply.id:
+        out.print(f"Turn {reply.id[:8]}: `thirdshift feedback good`, `bad` or `correct TEXT`.")
 
 
 def forget(identity: str) -> None:
     """Delete a chunk or a document from memory for good, by the id that search --json shows.
 
     A file that is still in a folder you read in comes back when it changes.
-    """
-    from tasks.memory.indexing import forget as delete
 
-    if not (gone := delete([identity])):
+    Example: thirdshift forget 3f2a81c09b1d
+    """
+    from tasks.memory import indexing
+
+    if not (gone := indexing.forget([identity])):
         raise NotFound(f"Memory has no chunk or document {identity!r}.", _IDS)
     out.print(f"{gone} chunks are forgotten.")
 
 
 def reindex() -> None:
     """Make all vectors anew with the embedding model of the settings."""
-    from tasks.memory.indexing import reindex as embed_again
+    from tasks.memory import indexing
 
     with waiting("Embedding"):
-        total = embed_again()
+        total = indexing.reindex()
     out.print(f"{total} chunks have new vectors.")

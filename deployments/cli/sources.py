@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from deployments.cli.console import (
+    Json,
     grid,
     out,
     print_json,
@@ -16,8 +17,13 @@ from deployments.cli.console import (
 from thirdshift.newsroom import SourceKind
 from thirdshift.records import now
 
-app = typer.Typer(no_args_is_help=True, help="The feeds and pages that are watched for you.")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""The feeds and pages that are watched for you.
+
+    Example: thirdshift sources add https://news.example/feed --name News
+    """,
+)
 
 
 @app.command(name="list")
@@ -31,7 +37,7 @@ def show(as_json: Json = False) -> None:
     if as_json:
         rows = [(source, states.get(source.id)) for source in sources]
         return print_json(
-            [one.model_dump() | {"state": state and state.model_dump()} for one, state in rows]
+            [row.model_dump() | {"state": state and state.model_dump()} for row, state in rows]
         )
     table = grid("name", "kind", "address", "last answer", "")
     for source in sources:
@@ -51,17 +57,23 @@ def add(
     keyword: Annotated[list[str] | None, typer.Option(help="A word for this source only.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Take every story of it.")] = False,
 ) -> None:
-    """Add a source to the list; the next hourly run looks at it."""
+    """Add a source to the list; the next hourly run looks at it.
+
+    Example: thirdshift sources add https://news.example/feed --keyword coffee
+    """
     from tasks.newsroom import sources
 
-    source = sources.at(url, kind, name=name, keywords=tuple(keyword or ()), all=every)
+    source = sources.source_at(url, kind, name=name, keywords=tuple(keyword or ()), all=every)
     added = sources.add([source])
     out.print(f"Added: {added[0].name}." if added else "It is listed already.", markup=False)
 
 
 @app.command()
 def remove(name: Annotated[str, typer.Argument(help="Its name or address.")]) -> None:
-    """Take a source off the list; what was found in it stays."""
+    """Take a source off the list; what was found in it stays.
+
+    Example: thirdshift sources remove News
+    """
     from tasks.newsroom import sources
 
     sources.remove(name)
@@ -73,22 +85,25 @@ def check(
     name: Annotated[str, typer.Argument(help="Its name; without one, all.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Ask the sources now, those left alone after failures too; nothing is kept."""
+    """Ask the sources now, those left alone after failures too; nothing is kept.
+
+    Example: thirdshift sources check News
+    """
+    from tasks.newsroom import sources
     from tasks.newsroom.monitoring import check_all
-    from tasks.newsroom.sources import chosen
 
     with waiting("Asking"):
-        checked = check_all(chosen(name), urgent=True)
+        checked = check_all(sources.named(name), urgent=True)
     if as_json:
-        print_json([one.model_dump(exclude={"state"}) for one in checked])
+        print_json([answer.model_dump(exclude={"state"}) for answer in checked])
     else:
         table = grid("source", "", "entries", "newest, or the reason")
-        for one in checked:
-            newest = one.reason or (one.entries[0].title if one.entries else "")
-            entries = str(len(one.entries))
-            table.add_row(escape(one.source.name), one.result, entries, escape(newest))
+        for answer in checked:
+            newest = answer.reason or (answer.entries[0].title if answer.entries else "")
+            entries = str(len(answer.entries))
+            table.add_row(escape(answer.source.name), answer.result, entries, escape(newest))
         out.print(table)
-    raise typer.Exit(int(any("broken" in one.result for one in checked)))
+    raise typer.Exit(int(any("broken" in answer.result for answer in checked)))
 
 
 @app.command()
@@ -96,35 +111,44 @@ def stories(
     since: Annotated[str, typer.Option(help="How far back: 24h, 7d, 2w.")] = "7d",
     as_json: Json = False,
 ) -> None:
-    """List what was found, and why it was taken or left."""
+    """List what was found, and why it was taken or left.
+
+    Example: thirdshift sources stories --since 2d
+    """
     from deployments.status.history import period
     from tasks.newsroom.stories import listed
 
-    found = listed(now() - period(since))
+    seen = listed(now() - period(since))
     if as_json:
-        return print_json([story.model_dump() for story in found])
+        return print_json([story.model_dump() for story in seen])
     table = grid("decision", "source", "title", "why")
-    for story in found:
+    for story in seen:
         cells = (story.decision, story.source, story.title, story.reason)
         table.add_row(*map(escape, cells))
-    out.print(table if found else f"Nothing was found in the last {since}.")
+    out.print(table if seen else f"Nothing was found in the last {since}.")
 
 
 @app.command(name="import")
 def import_opml(file: Annotated[Path, typer.Argument(help="An OPML file.")]) -> None:
-    """Add the feeds of an OPML file."""
+    """Add the feeds of an OPML file.
+
+    Example: thirdshift sources import subscriptions.opml
+    """
     from tasks.newsroom import sources
 
-    found = sources.from_opml(file)
-    added = sources.add(found)
-    out.print(f"{len(found)} feeds in {file.name}, {len(added)} added.", markup=False)
+    feeds = sources.from_opml(file)
+    added = sources.add(feeds)
+    out.print(f"{len(feeds)} feeds in {file.name}, {len(added)} added.", markup=False)
 
 
 @app.command()
 def export(
     file: Annotated[Path | None, typer.Argument(help="Where to; else it is printed.")] = None,
 ) -> None:
-    """Write the feeds as OPML."""
+    """Write the feeds as OPML.
+
+    Example: thirdshift sources export subscriptions.opml
+    """
     from tasks.newsroom.sources import to_opml, watchlist
 
     write_or_print(to_opml(watchlist().sources), file)

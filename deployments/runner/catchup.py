@@ -1,4 +1,4 @@
-"""Carries out what `tasks.runs.schedule` decides on the scheduled runs of each poll.
+"""Catch-up: carries out what `tasks.runs.schedule` decides on the scheduled runs of each poll.
 
 The order is: note what is meant, cancel, tell the ledger, create, note what is done. Whatever
 breaks off in between is decided again at the next poll, and each of these can be done twice. So
@@ -8,7 +8,6 @@ a run starts only once it is noted that it does, and nothing is dropped without 
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,15 +18,14 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from deployments.catalogue import Deployment
+from tasks.machine.disk import write_whole
+from tasks.runs import schedule
 from tasks.runs.schedule import (
     Due,
     Mark,
     Policy,
+    ScheduleDecision,
     Skip,
-    Verdict,
-    intending,
-    judge,
-    passed_over,
 )
 from thirdshift.settings import settings
 
@@ -39,7 +37,7 @@ UNTOUCHED = ("Scheduled", "Late")  # as Prefect's scheduler left it: no gate put
 log = logging.getLogger("prefect.runner.catchup")
 
 
-class Doors(Protocol):
+class Effects(Protocol):
     """What the decisions act on: Prefect, and the ledger."""
 
     async def active(self, deployment: UUID) -> bool:
@@ -48,7 +46,7 @@ class Doors(Protocol):
     async def cancel(self, run: str, reason: str) -> None:
         """Cancel a scheduled run, as Skipped."""
 
-    async def create(self, deployment: UUID, at: datetime) -> None:
+    async def create(self, deployment: UUID, occurrence: datetime) -> None:
         """Create a run for an occurrence that has none; the second time does nothing."""
 
     async def tell(self, policy: Policy, skip: Skip) -> None:
@@ -68,9 +66,9 @@ def policy_of(entry: Deployment) -> Policy | None:
 class CatchUp:
     """Lets through the runs that are to start, and sees to the others."""
 
-    def __init__(self, doors: Doors, marks: MutableMapping[str, Mark]) -> None:
+    def __init__(self, effects: Effects, marks: MutableMapping[str, Mark]) -> None:
         self.policies: dict[UUID, Policy] = {}
-        self._doors = doors
+        self._effects = effects
         self._marks = marks
         self._complained: dict[str, str] = {}
         self._one = asyncio.Lock()  # a poll for an event may meet the poll of the second
@@ -106,9 +104,9 @@ class CatchUp:
         zone: ZoneInfo,
     ) -> tuple[str, ...]:
         due = [Due(id=name, at=_due(run)) for name, run in runs.items()]
-        verdict = judge(policy, self._marks.get(policy.name), due, now, zone)
+        decision = schedule.judge(policy, self._marks.get(policy.name), due, now, zone)
         try:
-            chosen = await self._carry_out(deployment, policy, verdict, now)
+            chosen = await self._carry_out(deployment, policy, decision, now)
         except Exception as error:  # server, store or disk: nothing is noted, the next poll retries
             self._complain(policy.name, repr(error))
             return ()
@@ -116,22 +114,22 @@ class CatchUp:
         return chosen
 
     async def _carry_out(
-        self, deployment: UUID, policy: Policy, verdict: Verdict, now: datetime
+        self, deployment: UUID, policy: Policy, decision: ScheduleDecision, now: datetime
     ) -> tuple[str, ...]:
-        mark = verdict.mark
-        self._note(policy.name, intending(self._marks.get(policy.name), verdict, now))
-        for run, reason in verdict.cancel.items():
-            await self._doors.cancel(run, reason)
-        if (verdict.create or verdict.skips) and not await self._doors.active(deployment):
-            mark = passed_over(self._marks.get(policy.name) or mark, now)
+        mark = decision.mark
+        self._note(policy.name, schedule.intending(self._marks.get(policy.name), decision, now))
+        for run, reason in decision.cancel.items():
+            await self._effects.cancel(run, reason)
+        if (decision.create or decision.skips) and not await self._effects.active(deployment):
+            mark = schedule.passed_over(self._marks.get(policy.name) or mark, now)
         else:
-            for skip in verdict.skips:
+            for skip in decision.skips:
                 log.warning("%s: %d dropped. %s", policy.name, skip.count, skip.reason)
-                await self._doors.tell(policy, skip)
-            if verdict.create:
-                await self._doors.create(deployment, verdict.create)
+                await self._effects.tell(policy, skip)
+            if decision.create:
+                await self._effects.create(deployment, decision.create)
         self._note(policy.name, mark)
-        return verdict.start
+        return decision.start
 
     def _note(self, name: str, mark: Mark) -> None:
         if mark != self._marks.get(name):
@@ -166,20 +164,15 @@ class Marks(MutableMapping[str, Mark]):
         return len(self._marks)
 
     def _write(self, marks: dict[str, Mark]) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        draft: Path = self._file.with_suffix(".draft")
-        with draft.open("w") as out:
-            json.dump({name: mark.model_dump(mode="json") for name, mark in marks.items()}, out)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(self._file)
+        rows = {name: mark.model_dump(mode="json") for name, mark in marks.items()}
+        write_whole(self._file, json.dumps(rows), durable=True)
         self._marks = marks
 
 
 def _read(file: Path) -> dict[str, Mark]:
     try:
-        kept = json.loads(file.read_text())
-        return {name: Mark.model_validate(mark) for name, mark in kept.items()}
+        rows = json.loads(file.read_text())
+        return {name: Mark.model_validate(row) for name, row in rows.items()}
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError, ValidationError) as error:
@@ -188,5 +181,5 @@ def _read(file: Path) -> dict[str, Mark]:
 
 
 def _due(run: "FlowRun") -> datetime:
-    at = run.expected_start_time or run.next_scheduled_start_time
-    return datetime.fromtimestamp(at.timestamp(), UTC) if at else datetime.now(UTC)
+    moment = run.expected_start_time or run.next_scheduled_start_time
+    return datetime.fromtimestamp(moment.timestamp(), UTC) if moment else datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The pool of standbys: waiting processes, made one at a time, never older than the code."""
+"""Process pool: standbys that wait for a run, made one at a time, never older than the code."""
 
 import asyncio
 import json
@@ -119,14 +119,15 @@ class Pool:
 
     def _sort_out(self) -> None:
         code = code_on_disk(self._entrypoints())
-        fit = [one for one in self.idle if one.process.returncode is None and one.code == code]
-        self._dismiss([one for one in self.idle if one not in fit])
+        alive = [standby for standby in self.idle if standby.process.returncode is None]
+        fit = [standby for standby in alive if standby.code == code]
+        self._dismiss([standby for standby in self.idle if standby not in fit])
         self.idle = fit
 
     def _dismiss(self, standbys: Iterable[Standby]) -> None:
-        for one in standbys:
-            if one.process.returncode is None:
-                one.process.kill()
+        for standby in standbys:
+            if standby.process.returncode is None:
+                standby.process.kill()
 
 
 def code_on_disk(entrypoints: Iterable[str]) -> int:

@@ -1,4 +1,4 @@
-"""Which process a run has: noted in files, so that it is known after the runner's death.
+"""Process table: which process a run has, noted in files that outlive the runner.
 
 A process id alone says little: the system gives it out again. So its birth is kept with it, on
 Linux in clock ticks since the machine started, which no set clock changes.
@@ -14,6 +14,7 @@ from uuid import UUID
 
 import psutil
 
+from tasks.machine.disk import write_whole
 from thirdshift.settings import settings
 
 GRACE = 20.0  # seconds a process has to end after TERM
@@ -29,11 +30,8 @@ class Processes:
 
     def note(self, run: UUID, pid: int) -> None:
         """Note that the run is executed by the process."""
-        draft = self._file(run).with_suffix(".draft")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps({"pid": pid, "born": _born(pid)}))
-            draft.replace(self._file(run))
+            write_whole(self._file(run), json.dumps({"pid": pid, "born": _born(pid)}))
         except OSError as error:  # a full disk; the run may start all the same
             log.warning("The process of run %s could not be noted: %s", run, error)
 
@@ -53,7 +51,7 @@ class Processes:
             return None
         return None
 
-    def told(self, run: UUID) -> str:
+    def described(self, run: UUID) -> str:
         """Return what is known of the run's process, in words."""
         try:
             return f"process {json.loads(self._file(run).read_text())['pid']}"

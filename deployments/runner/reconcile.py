@@ -1,4 +1,4 @@
-"""Finds runs whose process is gone, and puts right what Prefect still believes of them.
+"""Reconciliation: finds runs whose process is gone, puts right what Prefect believes of them.
 
 The runner notes the process of each run in a file (`Processes`), so that the next runner knows
 the runs of a killed one. What it does then:
@@ -92,7 +92,7 @@ class Reconciler:
         ]
         lost = [run for run in under_way if not await self._lives(run)]
         known = {run.id for run in lost}
-        self._suspects = {run: at for run, at in self._suspects.items() if run in known}
+        self._suspects = {run: since for run, since in self._suspects.items() if run in known}
         for run in lost:
             if time.monotonic() - self._suspects.setdefault(run.id, time.monotonic()) >= SURE:
                 await self._lose(run)
@@ -122,7 +122,7 @@ class Reconciler:
         from prefect.states import Cancelled, Crashed, Scheduled
 
         was = run.state
-        reason = f"Its process is gone ({self._processes.told(run.id)})."
+        reason = f"Its process is gone ({self._processes.described(run.id)})."
         if was and was.is_cancelling():
             state: State[Any] = Cancelled(message=reason)
         elif was and was.is_pending():

@@ -14,8 +14,9 @@ from filelock import FileLock
 
 from deployments.catalogue import TAG, Deployment, catalogue, prefect_deployment
 from deployments.environment import apply
+from tasks.machine.disk import write_whole
 from tasks.machine.lifeline import end_with_parent
-from tasks.runs.admission import publish
+from tasks.runs import admission
 from thirdshift.errors import CatalogueInvalid, PrefectUnavailable
 from thirdshift.settings import settings
 
@@ -45,18 +46,16 @@ async def serve(entries: Iterable[Deployment]) -> None:
     from deployments.runner.reconcile import watch_heartbeats
     from deployments.runner.warm import WarmRunner
 
-    given = settings().runner
-    standbys = given.standbys if given.start == "standby" else 0
-    runner = WarmRunner(NAME, standbys, given.limit)
+    wanted = settings().runner
+    standbys = wanted.standbys if wanted.start == "standby" else 0
+    runner = WarmRunner(NAME, standbys, wanted.limit)
     await server_answers(PATIENCE)
     broken = await _register(runner, entries)
     runner.renew = functools.partial(_register, runner, entries)
     await watch_heartbeats()
     await _forget_others([entry.name for entry in entries])
     report = {"pid": os.getpid(), "deployments": len(runner.entrypoints), "broken": broken}
-    draft = ready_file().with_suffix(".draft")
-    draft.write_text(json.dumps(report))
-    draft.replace(ready_file())
+    write_whole(ready_file(), json.dumps(report))
     await runner.start()
 
 
@@ -93,7 +92,7 @@ async def _register(runner: "WarmRunner", entries: Iterable[Deployment]) -> list
         except CatalogueInvalid as error:  # one flow that does not load must not stop the others
             log.error("%s", error, exc_info=error.__cause__)
             broken.append(str(error))
-    publish(terms)
+    admission.publish(terms)
     return broken
 
 

@@ -1,4 +1,4 @@
-"""A process that waits for one run: Prefect and the flows imported, nothing opened.
+"""Warm standby: a process that waits for one run, Prefect and the flows imported.
 
 `deployments.runner.warm` starts it with a socket as standard input. It says "ready", waits for one
 line (the run, its entrypoint and environment), says "taken", runs it as Prefect's engine does

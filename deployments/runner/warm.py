@@ -1,4 +1,4 @@
-"""A Prefect runner whose runs start in 0.2 s: in processes that are already waiting.
+"""Warm start: a Prefect runner whose runs start in 0.2 s, in processes that already wait.
 
 Stock Prefect takes 3 s to start a process and import itself, and up to 1 s to notice a run.
 Here every run still has a process of its own, but one of the standbys (`standby`), and a run's
@@ -28,7 +28,7 @@ from prefect.runner._process_manager import ProcessHandle
 from deployments.catalogue import Deployment
 from deployments.runner import clock
 from deployments.runner.catchup import CatchUp, Marks, policy_of
-from deployments.runner.doors import PrefectDoors
+from deployments.runner.effects import PrefectEffects
 from deployments.runner.pool import Pool
 from deployments.runner.processes import Processes
 from deployments.runner.reconcile import Patience, Reconciler
@@ -146,7 +146,7 @@ class WarmRunner(Runner):
         """Let each poll's runs pass the policy of their deployments."""
         poller = self._scheduled_run_poller
         listed = poller._get_scheduled_flow_runs
-        catch_up = CatchUp(PrefectDoors(self._client), Marks())
+        catch_up = CatchUp(PrefectEffects(self._client), Marks())
         catch_up.policies = self.schedules
 
         async def sifted() -> "list[FlowRun]":

@@ -1,7 +1,7 @@
 """What the supervisor runs: the programs, their ports and supervisord's configuration."""
 
 import configparser
-import os
+import io
 import secrets
 import shlex
 import socket
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from deployments.services.server import listen
+from tasks.machine.disk import write_whole
 from thirdshift.errors import PortTaken
 from thirdshift.settings import settings
 
@@ -81,11 +82,10 @@ def write_config(names: Iterable[str]) -> Path:
     parser["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": factory}
     for order, name in enumerate(names):
         parser[f"program:{name}"] = _program(name, order)
-    file = config_file()
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-        parser.write(out)
-    return file
+    text = io.StringIO()
+    parser.write(text)
+    write_whole(config_file(), text.getvalue(), mode=0o600)
+    return config_file()
 
 
 def _program(name: str, order: int) -> dict[str, str]:

@@ -114,13 +114,13 @@ def hurried(app: "ASGIApp") -> "ASGIApp":
     return serve
 
 
-def guarded(app: "ASGIApp", given: Settings) -> "ASGIApp":
+def guarded(app: "ASGIApp", settings_: Settings) -> "ASGIApp":
     """Refuse what other web pages ask of the API, and keep our pages from asking elsewhere.
 
     The API has no password, so a page of any site that is open in the owner's browser could
     start runs and read events. Host and Origin tell such requests apart.
     """
-    own = origins(given)
+    own = origins(settings_)
     hosts = {origin.removeprefix("http://").encode() for origin in own}
     sockets = " ".join(origin.replace("http", "ws", 1) for origin in own)
     policy = (

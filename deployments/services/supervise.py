@@ -1,4 +1,4 @@
-"""The supervisor: supervisord over the server, the runner and the engine.
+"""Process supervision: supervisord over the server, the runner and the engine.
 
 `up` writes supervisord's configuration into the home folder and runs supervisord inside this
 process, in front, or in a process of its own. A file lock says that it runs: the system
@@ -6,45 +6,30 @@ releases it whatever kills the process, so there is no stale one. Each program e
 the supervisor is gone (`tasks.machine.lifeline`); the next `up` waits for that.
 """
 
-import configparser
 import os
 import signal
 import subprocess
 import sys
 import time
-import xmlrpc.client
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
+from deployments.services import control
 from deployments.services.programs import (
     HAND_OVER,
-    config_file,
     ensure_ports_free,
     pid_file,
     write_config,
 )
 from thirdshift.errors import PrefectUnavailable, ThirdShiftError
-from thirdshift.records import Record
 from thirdshift.settings import settings
 
 Progress = Callable[[str], None]
 
-
 PROBE = 0.3  # seconds; whoever only looks whether we run holds the lock for an instant
-
-
-class ProcessState(Record):
-    """How one supervised process does. `restarts` counts since `up`."""
-
-    name: str
-    state: str  # supervisord's, in small letters: running, starting, backoff, stopped, …
-    pid: int | None
-    uptime: int  # seconds
-    restarts: int | None = None
 
 
 def up(programs: Iterable[str], foreground: bool) -> None:
@@ -77,15 +62,9 @@ def down(timeout: float = 75) -> None:
         _within(HAND_OVER, lambda: not running())
 
 
-def status() -> list[ProcessState]:
+def status() -> list[control.ProcessState]:
     """Return the supervised processes; empty when the supervisor is down."""
-    if not running():
-        return []
-    try:
-        infos: Any = _control().supervisor.getAllProcessInfo()
-    except (OSError, xmlrpc.client.Error, configparser.Error):
-        return []  # it just starts or stops
-    return [_state(info) for info in infos]
+    return control.states() if running() else []
 
 
 def running() -> bool:
@@ -104,18 +83,18 @@ def wait_ready(timeout: float, progress: Progress = lambda _: None) -> None:
     or as soon as the supervisor has gone.
     """
     deadline = time.monotonic() + timeout
-    said = ""
+    last = ""
     while time.monotonic() < deadline:
         step, ready = _step()
-        if step != said:
-            said = step
+        if step != last:
+            last = step
             progress(step)
         if ready:
             return
         if not running():
             raise PrefectUnavailable("The supervisor has ended.", _see_logs())
         time.sleep(0.2)
-    raise PrefectUnavailable(f"Not ready after {timeout:.0f} seconds: {said}", _see_logs())
+    raise PrefectUnavailable(f"Not ready after {timeout:.0f} seconds: {last}", _see_logs())
 
 
 def _refuse_second() -> None:
@@ -135,8 +114,8 @@ def _detach(names: list[str]) -> None:
     if not _within(60, lambda: process.poll() is not None or bool(status())):
         raise ThirdShiftError("The supervisor does not start.", _see_logs())
     if process.returncode is not None:
-        said = (settings().logs_path / "supervisor.out").read_text().strip().splitlines()
-        raise ThirdShiftError(f"The supervisor ended: {said[-1] if said else '?'}", _see_logs())
+        lines = (settings().logs_path / "supervisor.out").read_text().strip().splitlines()
+        raise ThirdShiftError(f"The supervisor ended: {lines[-1] if lines else '?'}", _see_logs())
 
 
 @contextmanager
@@ -160,34 +139,6 @@ def _supervise(config: Path) -> None:
     go(options)
 
 
-def _control() -> Any:
-    parser = configparser.RawConfigParser()
-    parser.read(config_file())
-    server = parser["inet_http_server"]
-    credentials = f"{server['username']}:{server['password']}"
-    return xmlrpc.client.ServerProxy(f"http://{credentials}@{server['port']}/RPC2")
-
-
-def _state(info: dict[str, Any]) -> ProcessState:
-    alive = info["pid"] > 0
-    return ProcessState(
-        name=info["name"],
-        state=info["statename"].lower(),
-        pid=info["pid"] or None,
-        uptime=info["now"] - info["start"] if alive else 0,
-        restarts=_restarts(info["name"]),
-    )
-
-
-def _restarts(name: str) -> int | None:
-    try:
-        text = (settings().logs_path / "supervisor.log").read_text(errors="replace")
-    except OSError:
-        return None
-    _, began, since = text.rpartition("supervisord started with pid")
-    return since.count(f"spawned: '{name}'") - 1 if began else None
-
-
 def _step() -> tuple[str, bool]:
     import json
 
@@ -207,8 +158,8 @@ def _step() -> tuple[str, bool]:
         return "Prefect answers; the runner registers its deployments …", False
     if pid is None or report["pid"] != pid:
         return "Prefect answers; the runner starts …", False
-    said = f"The runner serves {report['deployments']} deployments."
-    return " ".join([said, *report["broken"]]), True
+    line = f"The runner serves {report['deployments']} deployments."
+    return " ".join([line, *report["broken"]]), True
 
 
 def _within(seconds: float, holds: Callable[[], bool]) -> bool:

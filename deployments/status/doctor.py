@@ -1,20 +1,17 @@
-"""How things stand: the state of each part, and the one command that mends what is wrong."""
+"""Diagnosis: the state of each part, and the one command that mends what is wrong."""
 
 import os
 import shutil
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from thirdshift.errors import BrowserMissing, ThirdShiftError
-from thirdshift.records import Record, now
+from thirdshift.records import Record
 from thirdshift.settings import settings
 
-_LOOK_BACK = timedelta(days=2)
 
-
-class Finding(Record):
-    """What an examination of one part found."""
+class Diagnosis(Record):
+    """What the examination of a part showed."""
 
     part: str
     state: Literal["ok", "warning", "wrong"]
@@ -22,10 +19,10 @@ class Finding(Record):
     remedy: str = ""
 
 
-Check = Callable[[], Finding]
+Check = Callable[[], Diagnosis]
 
 
-def examine() -> list[Finding]:
+def examine() -> list[Diagnosis]:
     """Return a finding for each part, whatever is broken."""
     checks: dict[str, Check] = {
         "settings": _settings,
@@ -45,53 +42,23 @@ def examine() -> list[Finding]:
     return [_guarded(part, check) for part, check in checks.items()]
 
 
-def standing() -> dict[str, Any]:
-    """Return processes, memory and the last runs, as plain values."""
-    from deployments.services import supervise
-    from tasks.reports.shift import memory_figures
-    from tasks.runs.outcomes import history
-
-    figures = memory_figures()
-    runs = history(now() - _LOOK_BACK)[-10:]
-    return {
-        "home": str(settings().home),
-        "prefect": settings().prefect_url,
-        "processes": [state.model_dump(mode="json") for state in supervise.status()],
-        "memory": {
-            "documents": sum(figures.documents.values()),
-            "chunks": figures.chunks,
-            "megabytes": figures.megabytes,
-        },
-        "runs": [
-            {
-                "at": run.started_at.astimezone(settings().zone).isoformat(timespec="seconds"),
-                "flow": run.flow,
-                "status": run.outcome.status,
-                "reason": run.outcome.reason,
-                "seconds": round(run.seconds, 2),
-            }
-            for run in runs
-        ],
-    }
-
-
-def _guarded(part: str, check: Check) -> Finding:
+def _guarded(part: str, check: Check) -> Diagnosis:
     try:
         return check()
     except ThirdShiftError as error:
-        return Finding(part=part, state="wrong", finding=error.what, remedy=error.remedy)
+        return Diagnosis(part=part, state="wrong", finding=error.what, remedy=error.remedy)
     except Exception as error:  # an examination must end, whatever a part does; this says what
-        return Finding(part=part, state="wrong", finding=f"{type(error).__name__}: {error}")
+        return Diagnosis(part=part, state="wrong", finding=f"{type(error).__name__}: {error}")
 
 
-def _settings() -> Finding:
+def _settings() -> Diagnosis:
     file = settings().file
     if not file.exists():
         return _warn("settings", f"{file} does not exist; defaults hold.", "thirdshift setup")
     return _ok("settings", str(file))
 
 
-def _permissions() -> Finding:
+def _permissions() -> Diagnosis:
     home = settings().home
     nearest = next(folder for folder in (home, *home.parents) if folder.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
@@ -99,42 +66,42 @@ def _permissions() -> Finding:
     return _ok("permissions", f"{home} is writable.")
 
 
-def _disk() -> Finding:
+def _disk() -> Diagnosis:
     home = settings().home
     nearest = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(nearest).free / 1e9
     if free < settings().min_free_gb:
-        said = f"{free:.1f} GB are free, {settings().min_free_gb:g} GB are kept free."
-        return _wrong("disk", said, "Free some disk, or lower min_free_gb.")
+        finding = f"{free:.1f} GB are free, {settings().min_free_gb:g} GB are kept free."
+        return _wrong("disk", finding, "Free some disk, or lower min_free_gb.")
     return _ok("disk", f"{free:.0f} GB are free.")
 
 
-def _runtime() -> Finding:
+def _runtime() -> Diagnosis:
     from tasks.models.runtime import runtime
 
     where = {"ollama": settings().models.ollama_host, "embedded": "llama.cpp, built in"}
     return _ok("runtime", f"{runtime().name} ({where[runtime().name]})")
 
 
-def _models() -> Finding:
+def _models() -> Diagnosis:
     from tasks.models.runtime import runtime
 
     billions = runtime().billions("sentinel")
-    said = f"The sentinel has {billions:.2g} billion parameters."
+    finding = f"The sentinel has {billions:.2g} billion parameters."
     if billions < settings().models.small_below:
         remedy = "Install Ollama and `ollama pull " + settings().models.sentinel + "`."
-        return _warn("models", f"{said} It quotes instead of answering.", remedy)
-    return _ok("models", said)
+        return _warn("models", f"{finding} It quotes instead of answering.", remedy)
+    return _ok("models", finding)
 
 
-def _embedding() -> Finding:
+def _embedding() -> Diagnosis:
     from tasks.models.embedding import embedder
 
     length = embedder().query(["ready?"]).shape[1]
     return _ok("embedding model", f"{embedder().name}, {length} dimensions")
 
 
-def _training() -> Finding:
+def _training() -> Diagnosis:
     from tasks.learning.weights.mlx_setup import LIBRARY, REMEDY, fast_blas
 
     if not fast_blas():
@@ -142,18 +109,20 @@ def _training() -> Finding:
     return _ok("training", "MLX has a fast BLAS.")
 
 
-def _store() -> Finding:
-    from tasks.memory.store import store
+def _store() -> Diagnosis:
+    from tasks.memory import chunks
     from tasks.reports.shift import memory_figures
 
     figures = memory_figures()
-    said = f"{figures.chunks} chunks, {figures.megabytes} MB; all chunks made by {store().model}."
+    finding = (
+        f"{figures.chunks} chunks, {figures.megabytes} MB; all chunks made by {chunks.model()}."
+    )
     if figures.megabytes > settings().store.alarm_gb * 1000:
-        return _warn("store", said, "thirdshift run maintain-store")
-    return _ok("store", said)
+        return _warn("store", finding, "thirdshift run maintain-store")
+    return _ok("store", finding)
 
 
-def _ports() -> Finding:
+def _ports() -> Diagnosis:
     from deployments.services import supervise
     from deployments.services.programs import ensure_ports_free
 
@@ -163,7 +132,7 @@ def _ports() -> Finding:
     return _ok("ports", f"{settings().ports.prefect} and {settings().ports.engine} are free.")
 
 
-def _prefect() -> Finding:
+def _prefect() -> Diagnosis:
     import httpx
 
     try:
@@ -171,29 +140,29 @@ def _prefect() -> Finding:
     except httpx.HTTPError:
         healthy = False
     if not healthy:
-        said = f"No server answers at {settings().prefect_url}; schedules stand still."
-        return _warn("prefect", said, "thirdshift up")
+        finding = f"No server answers at {settings().prefect_url}; schedules stand still."
+        return _warn("prefect", finding, "thirdshift up")
     return _ok("prefect", settings().prefect_url)
 
 
-def _sensors() -> Finding:
+def _sensors() -> Diagnosis:
     from deployments.catalogue import catalogue
-    from tasks.machine.sensors import sense
+    from tasks.machine import sensors
     from tasks.runs.gate import wanted
 
-    senses = sense()
+    senses = sensors.sense()
     silent = [name for name, sensed in senses.items() if sensed.value is None]
     asked = {name for entry in catalogue() for name in wanted(entry.gate)}
-    said = f"{len(senses) - len(silent)} of {len(senses)} speak" + (
+    finding = f"{len(senses) - len(silent)} of {len(senses)} speak" + (
         f"; silent: {', '.join(silent)}." if silent else "."
     )
     if asked & {*silent}:
         needed = ", ".join(sorted(asked & {*silent}))
-        return _warn("sensors", f"{said} Gates ask for {needed}.", "thirdshift sensors")
-    return _ok("sensors", said)
+        return _warn("sensors", f"{finding} Gates ask for {needed}.", "thirdshift sensors")
+    return _ok("sensors", finding)
 
 
-def _keychain() -> Finding:
+def _keychain() -> Diagnosis:
     import keyring
 
     backend = keyring.get_keyring()
@@ -205,7 +174,7 @@ def _keychain() -> Finding:
     return _ok("keychain", backend.name)
 
 
-def _browser() -> Finding:
+def _browser() -> Diagnosis:
     from tasks.web.browser import find
 
     try:
@@ -214,13 +183,13 @@ def _browser() -> Finding:
         return _warn("browser", error.what, error.remedy)
 
 
-def _ok(part: str, finding: str) -> Finding:
-    return Finding(part=part, state="ok", finding=finding)
+def _ok(part: str, finding: str) -> Diagnosis:
+    return Diagnosis(part=part, state="ok", finding=finding)
 
 
-def _warn(part: str, finding: str, remedy: str) -> Finding:
-    return Finding(part=part, state="warning", finding=finding, remedy=remedy)
+def _warn(part: str, finding: str, remedy: str) -> Diagnosis:
+    return Diagnosis(part=part, state="warning", finding=finding, remedy=remedy)
 
 
-def _wrong(part: str, finding: str, remedy: str) -> Finding:
-    return Finding(part=part, state="wrong", finding=finding, remedy=remedy)
+def _wrong(part: str, finding: str, remedy: str) -> Diagnosis:
+    return Diagnosis(part=part, state="wrong", finding=finding, remedy=remedy)

@@ -1,9 +1,9 @@
-"""Why a deployment may start now, or may not: its gate and the heavy slot, explained."""
+"""Gates explained: why a deployment may start now, or may not, sensor by sensor."""
 
 from deployments.catalogue import find
+from tasks.runs import heavy_slot
 from tasks.runs.admission import night_spending, survey
 from tasks.runs.gate import Condition, Decision
-from tasks.runs.slot import holder
 from thirdshift.records import Record
 from thirdshift.settings import settings
 
@@ -16,14 +16,14 @@ class Explanation(Record):
     decision: Decision
 
     @property
-    def verdict(self) -> str:
+    def sentence(self) -> str:
         """The decision in a sentence."""
         if self.decision.open:
             return f"{self.deployment} may start."
         if self.decision.next_try is None:
             return f"{self.deployment} waits for the heavy slot."
-        at = self.decision.next_try.astimezone(settings().zone)
-        return f"{self.deployment} may not start. Next try {at:%A %H:%M}."
+        local = self.decision.next_try.astimezone(settings().zone)
+        return f"{self.deployment} may not start. Next try {local:%A %H:%M}."
 
 
 def explain(name: str) -> Explanation:
@@ -31,7 +31,7 @@ def explain(name: str) -> Explanation:
     entry = find(name)
     decision = survey(entry.gate, night_spending(entry.gate))
     if entry.heavy:
-        busy = holder()
+        busy = heavy_slot.holder()
         slot = Condition(
             sensor="heavy slot", wanted="free", sensed=busy or "free", held=busy is None
         )

@@ -1,4 +1,4 @@
-"""What ran, was dropped, put off, caught up or lost: the ledger, with what only Prefect knows."""
+"""History: what ran, was dropped, put off, caught up or lost, by the ledger and by Prefect."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -34,10 +34,10 @@ class Happening(Record):
 
 def period(text: str) -> timedelta:
     """Return the length of time in `90m`, `24h`, `7d` or `2w`; raises NotFound for other text."""
-    found = re.fullmatch(r"(\d+)([mhdw])", text.strip())
-    if not found:
+    parts = re.fullmatch(r"(\d+)([mhdw])", text.strip())
+    if not parts:
         raise NotFound(f"{text!r} is no length of time.", "Say 90m, 24h, 7d or 2w.")
-    return timedelta(**{UNITS[found[2]]: int(found[1])})
+    return timedelta(**{UNITS[parts[2]]: int(parts[1])})
 
 
 def happenings(since: timedelta) -> tuple[list[Happening], bool]:
@@ -53,10 +53,10 @@ def happenings(since: timedelta) -> tuple[list[Happening], bool]:
 def merge(ledger: Iterable[Ran], runs: Iterable["FlowRun"]) -> list[Happening]:
     """Return the ledger's rows, and Prefect's runs that ended badly without leaving one."""
     known = {str(run.id): run for run in runs}
-    told = [_from_ledger(ran, known) for ran in ledger]
+    kept_runs = [_from_ledger(ran, known) for ran in ledger]
     ids = {ran.id.partition("@")[0] for ran in ledger}
     lost = [_from_prefect(run) for name, run in known.items() if name not in ids and _is_lost(run)]
-    return sorted([*told, *lost], key=lambda one: one.at)
+    return sorted([*kept_runs, *lost], key=lambda line: line.at)
 
 
 def _from_ledger(ran: Ran, runs: Mapping[str, "FlowRun"]) -> Happening:
@@ -93,7 +93,7 @@ def _is_lost(run: "FlowRun") -> bool:
 
 
 def _lateness(run: "FlowRun") -> str:
-    from deployments.runner.doors import CAUGHT_UP
+    from deployments.runner.effects import CAUGHT_UP
 
     if CAUGHT_UP in run.tags:
         return "Caught up. "
@@ -114,14 +114,12 @@ def _prefects(since: datetime) -> "list[FlowRun] | None":
     from prefect.client.orchestration import get_client
     from prefect.client.schemas import filters
 
-    chosen = filters.FlowRunFilter(end_time=filters.FlowRunFilterEndTime(after_=since))
-    found: list[FlowRun] = []
+    ended = filters.FlowRunFilter(end_time=filters.FlowRunFilterEndTime(after_=since))
+    runs: list[FlowRun] = []
     try:
         with get_client(sync_client=True) as client:
-            while page := client.read_flow_runs(
-                flow_run_filter=chosen, limit=200, offset=len(found)
-            ):
-                found += page
+            while page := client.read_flow_runs(flow_run_filter=ended, limit=200, offset=len(runs)):
+                runs += page
     except (httpx.HTTPError, RuntimeError):
         return None
-    return found
+    return runs

@@ -1,16 +1,11 @@
-"""The report of an analysis, kept: files, a row of the table `analyses`, a text for memory."""
+"""The archive of reports: files, a row of the table `analyses`, a text for memory."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks.analysis.report import (
-    Last,
-    Report,
-    draw,
-    markdown,
-)
-from tasks.analysis.sentences import named, sentence
+from tasks.analysis.phrasing import sentence
+from tasks.analysis.report import LastReport, Report, markdown
 from tasks.machine.disk import write_whole
 from tasks.memory.store import quoted, store
 from tasks.reports.rendering import data_uri, page
@@ -18,28 +13,28 @@ from thirdshift.analysis import Analysis
 from thirdshift.records import content_hash
 from thirdshift.settings import settings
 
-__all__ = ["Report", "artifact", "draw", "keep", "last_report", "memory_text", "newest", "write"]
 
-
-def last_report(name: str) -> Last | None:
+def last_report(name: str) -> LastReport | None:
     """Return what is kept of the last report of an analysis; None before the first."""
     columns = ["fingerprint", "findings", "report", "at"]
     rows = store().rows("analyses", f"analysis IN {quoted(name)}", columns).to_pylist()
     if not rows:
         return None
-    row = max(rows, key=lambda one: one["at"])
-    findings = json.loads(row["findings"])
-    return Last(fingerprint=row["fingerprint"], findings=findings, report=row["report"])
+    newest_row = max(rows, key=lambda row: row["at"])
+    return LastReport(
+        fingerprint=newest_row["fingerprint"],
+        findings=json.loads(newest_row["findings"]),
+        report=newest_row["report"],
+    )
 
 
 def write(report: Report, drawn: Mapping[str, str]) -> Path:
-    """Write Markdown, charts (`draw`) and a page into a folder; return the page's path.
+    """Write Markdown, charts (`draw_charts`) and a page into a folder; return the page's path.
 
     Each report has a folder of its own; `newest` is a copy of the last page, and is the last
     to be written.
     """
     folder = _folder(report)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, svg in drawn.items():
         write_whole(folder / f"{name}.svg", svg)
     write_whole(folder / "report.md", markdown(report, {name: f"{name}.svg" for name in drawn}))
@@ -58,15 +53,15 @@ def artifact(report: Report, drawn: Mapping[str, str]) -> str:
 def keep(report: Report, file: Path) -> None:
     """Add the report to the table `analyses`; the same data twice are one row."""
     analysis, extracted = report.analysis, report.extracted
-    findings = [one.model_dump(mode="json") for one in report.insights.all]
+    findings = [finding.model_dump(mode="json") for finding in report.insights.all]
     row = {
         "id": content_hash(analysis.name, extracted.fingerprint),
         "analysis": analysis.name,
         "title": analysis.title,
         "fingerprint": extracted.fingerprint,
         "source": extracted.source,
-        "rows": report.rows,
-        "until": report.until,
+        "rows": report.cube.rows,
+        "until": report.cube.until,
         "findings": json.dumps(findings, ensure_ascii=False),
         "narrative": report.narrative.model_dump_json(),
         "report": str(file),
@@ -83,14 +78,15 @@ def newest(analysis: Analysis) -> Path:
 def memory_text(report: Report) -> str:
     """Return the report in plain sentences, questions first, for memory."""
     analysis = report.analysis
-    parts = [f"# {analysis.title}, {report.until}"]
+    parts = [f"# {analysis.title}, {report.cube.until}"]
     for answer in report.narrative.answers:
-        parts.append("\n".join([f"## {answer.question}", *(one.text for one in answer.said)]))
-    parts.append("\n".join(one.text for one in report.narrative.takeaways))
+        texts = [statement.text for statement in answer.statements]
+        parts.append("\n".join([f"## {answer.question}", *texts]))
+    parts.append("\n".join(takeaway.text for takeaway in report.narrative.takeaways))
     for change in report.insights.changes:
-        listed = (sentence(one, analysis) for one in (change.total, *change.movers[:4]))
-        parts.append("\n".join(listed))
-    parts += [sentence(one, analysis) for one in report.insights.findings]
+        moves = (change.total, *change.movers[:4])
+        parts.append("\n".join(sentence(move, analysis) for move in moves))
+    parts += [sentence(finding, analysis) for finding in report.insights.findings]
     return "\n\n".join(parts)
 
 
@@ -101,5 +97,5 @@ def _folder(report: Report) -> Path:
 
 def title(report: Report) -> str:
     """Return the heading under which memory and Prefect know the report."""
-    measures = ", ".join(named(one.column, report.analysis) for one in report.analysis.measures)
+    measures = ", ".join(measure.name for measure in report.analysis.measures)
     return f"{report.analysis.title} ({measures})"

@@ -1,15 +1,14 @@
-"""Analyses: the YAML files that say them, read, checked and listed."""
+"""Definitions of analyses: the YAML files that say them, read, checked and listed."""
 
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from thirdshift.analysis import Analysis
-from thirdshift.errors import AnalysisInvalid, NotFound
+from thirdshift.errors import AnalysisInvalid, NotFound, explained
 from thirdshift.paths import DATASETS
 from thirdshift.settings import settings
+from thirdshift.yaml_files import read_yaml
 
 SHIPPED = DATASETS / "analyses"
 
@@ -27,8 +26,8 @@ def files() -> dict[str, Path]:
     folders = [settings().analyses_path]
     if settings().analyst.samples:
         folders.insert(0, SHIPPED)
-    found = {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
-    return dict(sorted(found.items()))
+    named = {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
+    return dict(sorted(named.items()))
 
 
 def find(name: str) -> Analysis:
@@ -40,27 +39,15 @@ def find(name: str) -> Analysis:
     return read(listed[name])
 
 
-def read(file: Path) -> Analysis:
-    """Return the analysis that a file says.
+def read(file: Path, target: Path | None = None) -> Analysis:
+    """Return the analysis that a file says, or would say where it is to lie: at `target`.
 
-    Raises AnalysisInvalid naming the file, the key, its value and what is allowed.
+    Its name is that of its file, and paths in it are relative to its folder. Raises
+    AnalysisInvalid naming the file, the key, its value and what is allowed.
     """
+    place = target or file
+    keys = read_yaml(file, AnalysisInvalid) | {"name": place.stem, "folder": place.parent}
     try:
-        given = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AnalysisInvalid(f"{file} is not YAML: {error}.") from error
-    if not isinstance(given, dict):
-        raise AnalysisInvalid(f"{file} is not a list of keys and values.", "See the samples.")
-    try:
-        place: dict[str, Any] = {"name": file.stem, "folder": file.parent}
-        return Analysis.model_validate(given | place)
+        return Analysis.model_validate(keys)
     except ValidationError as error:
-        faults = " ".join(_fault(item) for item in error.errors())
-        raise AnalysisInvalid(f"{file}: {faults}", f"Mend it in {file}.") from None
-
-
-def _fault(item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"]) or "the file"
-    said = item["msg"].removeprefix("Value error, ")
-    shown = repr(item["input"])
-    return f"{key} = {shown if len(shown) <= 80 else shown[:79] + '…'}: {said}."
+        raise AnalysisInvalid(f"{file}: {explained(error)}", f"Mend it in {file}.") from None

@@ -1,17 +1,21 @@
-"""Extracted data looked over and counted: what holds, what does not, and the series in them."""
+"""Examination: extracted data held against their expectations, and counted into a cube.
+
+What fails is put aside (`quarantine`) before anything is searched; what passes is one scan away
+from its series (`tasks.tables`) and from what is doubtful in it (`tasks.findings.quality`).
+"""
 
 from typing import TYPE_CHECKING
 
-from tasks.analysis.quarantine import Quarantined, quarantine
-from tasks.findings import find_quality
-from tasks.tables.aggregation import scan
+from tasks.analysis.quarantine import Quarantined, put_aside
+from tasks.findings.quality import find_quality, missing_values
+from tasks.tables.aggregation import scan_cube
 from tasks.tables.conditions import Streamed
 from tasks.tables.cube import Cube
-from tasks.tables.expectations import check, expected, missing_columns
-from tasks.tables.loading import carefully, relation
-from tasks.tables.relation import Relation, connected
+from tasks.tables.expectations import all_expectations, check_frame, missing_columns
+from tasks.tables.loading import carefully, load_relation
+from tasks.tables.relation import connected, numpy_columns
 from thirdshift.analysis import Analysis, Extracted, Failure
-from thirdshift.findings import Finding, Quantity
+from thirdshift.findings import Finding
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:
@@ -33,78 +37,38 @@ def examine(extracted: Extracted, analysis: Analysis) -> tuple[Cube, list[Findin
 def _examined(
     extracted: Extracted, analysis: Analysis, connection: "DuckDBPyConnection", *, careful: bool
 ) -> tuple[Cube, list[Finding]]:
-    table = relation(extracted, analysis, connection, careful=careful)
-    failures = missing_columns(table, analysis)
-    if failures:
-        raise Quarantined(analysis, failures, quarantine(extracted, analysis, failures))
-    expectations = expected(analysis)
+    table = load_relation(extracted, analysis, connection, careful=careful)
+    _require(missing_columns(table, analysis), extracted, analysis)
+    expectations = all_expectations(analysis)
     whole = table.rows < settings().analyst.whole_below
     streamed = Streamed(table, analysis, [] if whole else expectations)
-    cube = scan(table, analysis, connection, streamed.conditions)
+    cube = scan_cube(table, analysis, connection, streamed.conditions)
     failures = streamed.failures(cube.counts, cube.rows, connection)
-    frame = _frame(table, connection) if whole else None
+    frame = table.frame(connection) if whole else None
     if frame is not None:
-        failures += check(frame, expectations)
+        failures += check_frame(frame, expectations)
     if not cube.counted:
-        failures.append(_nothing(analysis))
+        failures.append(_no_rows(analysis))
+    _require(failures, extracted, analysis)
+    if frame is not None:
+        return cube, _quality(frame, analysis)
+    return cube, missing_values(streamed.unreadable(cube.counts), cube.rows)
+
+
+def _require(failures: list[Failure], extracted: Extracted, analysis: Analysis) -> None:
     if failures:
-        raise Quarantined(analysis, failures, quarantine(extracted, analysis, failures))
-    cube.notes += _notes(table, analysis, cube)
-    quality = _unreadable(cube, analysis) if frame is None else _quality(frame, analysis)
-    return cube, quality
-
-
-def _frame(table: Relation, connection: "DuckDBPyConnection") -> "pd.DataFrame":
-    """Return all rows and columns in memory, with Arrow types, in their order."""
-    import pandas as pd
-
-    connection.execute("SET preserve_insertion_order = true")
-    names = [column.name for column in table.columns]
-    arrow = connection.sql(table.select(names)).to_arrow_table()
-    frame: pd.DataFrame = arrow.to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
+        raise Quarantined(analysis, failures, put_aside(extracted, analysis, failures))
 
 
 def _quality(frame: "pd.DataFrame", analysis: Analysis) -> list[Finding]:
-    """Return what is wrong with the columns that matter; a column at a time leaves Arrow."""
-    kinds: dict[str, str] = dict.fromkeys(analysis.numbers, "float64")
-    kinds[analysis.time.column] = "datetime64[us]"
-    kinds |= dict.fromkeys(analysis.dimensions, "object")
-    plain = frame[analysis.columns].astype(kinds)
+    """Return what is wrong with the columns that matter."""
+    columns = numpy_columns(frame, analysis)
     if not analysis.numbers:  # events may share their time and leave days out
-        return [one for one in find_quality(plain) if one.method == "missing"]
-    return find_quality(plain, analysis.time.column, analysis.dimensions)
+        missing = {name: int(columns[name].isna().sum()) for name in analysis.columns}
+        return missing_values(missing, len(columns))
+    return find_quality(columns, analysis.time.column, analysis.dimensions)
 
 
-def _unreadable(cube: Cube, analysis: Analysis) -> list[Finding]:
-    found = []
-    for name in [analysis.time.column, *analysis.numbers]:
-        count = cube.counts[f"unreadable {name}"]
-        if count:
-            values = (
-                Quantity(name="count", value=count),
-                Quantity(name="percent", value=100 * count / cube.rows, unit="%"),
-            )
-            method = "missing"
-            share = count / cube.rows
-            found.append(
-                Finding(kind="quality", measure=name, score=share, values=values, method=method)
-            )
-    return found
-
-
-def _notes(table: Relation, analysis: Analysis, cube: Cube) -> list[str]:
-    time = table.column(analysis.time.column)
-    notes = []
-    if time.format:
-        notes.append(f"dates read as {time.format}")
-    if time.doubtful and not analysis.time.format:
-        notes.append("day and month could be the other way round: say `format` in the analysis")
-    if cube.counted < cube.rows:
-        notes.append(f"{cube.rows - cube.counted:,} rows left out: filtered, or without a time")
-    return notes
-
-
-def _nothing(analysis: Analysis) -> Failure:
-    told = "some rows pass the filters and have a time; none does"
-    return Failure(expectation="rows are there", column=analysis.time.column, said=told)
+def _no_rows(analysis: Analysis) -> Failure:
+    reason = "some rows pass the filters and have a time; none does"
+    return Failure(expectation="rows are there", column=analysis.time.column, reason=reason)

@@ -1,6 +1,8 @@
-"""All that a report says of an analysis' series: findings, ranked, honest about their number."""
+"""Insights: all that a report says of a cube, ranked, at one false discovery rate."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks.findings import (
@@ -12,7 +14,7 @@ from tasks.findings import (
 )
 from tasks.findings.correlation import find_correlations
 from tasks.findings.movers import Window, explain_anomaly, last_periods
-from tasks.findings.significance import corrected
+from tasks.findings.significance import corrected_findings
 from tasks.tables.cube import Cube
 from thirdshift.analysis import Analysis, Measure
 from thirdshift.findings import Finding
@@ -25,9 +27,11 @@ _MOST = {"anomaly": 5, "shift": 3, "correlation": 3, "quality": 5, "seasonality"
 _EXPLAINED = 3  # anomalies and shifts of a measure, that are explained by dimension
 _MOVERS = 4  # members of a dimension
 _PERIODS = ((2, "D"), (36, "W-SUN"), (240, "M"), (1000, "M"), (3000, "Q"), (1e9, "Y"))  # by hours
+_NAMES = ((2, "D"), (8, "W"), (32, "M"), (93, "Q"), (1e9, "Y"))  # of periods, by their days
+_FIRST_WEEKS = timedelta(days=27)
 
 
-class Change(Record):
+class PeriodChange(Record):
     """A measure in its last whole period, held against the one before, and who moved it."""
 
     total: Finding
@@ -38,70 +42,81 @@ class Change(Record):
 class Insights(Record):
     """What was found, by what it is about; each list best first."""
 
-    changes: list[Change]
+    changes: list[PeriodChange]
     findings: list[Finding]
     carriers: list[list[Finding]]  # of each of `findings`, those that carry it
 
     @property
     def all(self) -> list[Finding]:
         """Every finding once: changes and their movers, the others and their carriers."""
-        moved = [one for change in self.changes for one in (change.total, *change.movers)]
-        return [*moved, *self.findings, *(one for some in self.carriers for one in some)]
+        moves = [move for change in self.changes for move in (change.total, *change.movers)]
+        carriers = [carrier for listed in self.carriers for carrier in listed]
+        return [*moves, *self.findings, *carriers]
 
 
 def find(cube: Cube, analysis: Analysis, quality: Sequence[Finding] = ()) -> Insights:
     """Return all findings of a cube at one false discovery rate."""
-    time, found = analysis.time.column, list(quality)
-    series = cube.totals.set_index(time)
+    candidates = list(quality)
+    series = cube.totals.set_index(analysis.time.column)
     for measure in analysis.measures:
-        for look in (find_anomalies, find_shifts, find_trend, find_seasonality):
-            found += look(series[measure.column], measure.unit)
+        for find_kind in (find_anomalies, find_shifts, find_trend, find_seasonality):
+            candidates += find_kind(series[measure.column], measure.unit)
     if len(analysis.measures) > 1:
-        found += find_correlations(series[[one.column for one in analysis.measures]])
-    kept = _limited(corrected(found))
+        candidates += find_correlations(series[[each.column for each in analysis.measures]])
+    findings = _limited(corrected_findings(candidates))
     changes = [
         change for measure in analysis.measures for change in _changes(cube, analysis, measure)
     ]
-    carriers = [_carriers(one, cube, analysis, at) for at, one in _numbered(kept)]
-    return Insights(changes=changes, findings=kept, carriers=carriers)
+    carriers = [
+        _carriers(finding, cube, analysis) if rank < _EXPLAINED else []
+        for rank, finding in zip(_ranks(findings), findings, strict=True)
+    ]
+    return Insights(changes=changes, findings=findings, carriers=carriers)
 
 
 def _limited(findings: Iterable[Finding]) -> list[Finding]:
     """Keep the highest scores of each kind and measure."""
-    kept: list[Finding] = []
-    for one in sorted(findings, key=lambda finding: -finding.score):
-        alike = [k for k in kept if k.kind == one.kind and k.measure == one.measure]
-        if len(alike) < _MOST.get(one.kind, 5):
-            kept.append(one)
-    return kept
+    best_first = sorted(findings, key=lambda finding: -finding.score)
+    ranked = zip(_ranks(best_first), best_first, strict=True)
+    return [finding for rank, finding in ranked if rank < _MOST.get(finding.kind, 5)]
 
 
-def _changes(cube: Cube, analysis: Analysis, measure: Measure) -> list[Change]:
+def _ranks(findings: Sequence[Finding]) -> list[int]:
+    """Number each finding, from 0, among those of its kind and measure."""
+    seen: Counter[tuple[str, str]] = Counter()
+    ranks = []
+    for finding in findings:
+        ranks.append(seen[finding.kind, finding.measure])
+        seen[finding.kind, finding.measure] += 1
+    return ranks
+
+
+def _changes(cube: Cube, analysis: Analysis, measure: Measure) -> list[PeriodChange]:
     """Compare the last whole short period, and the longest there are six of."""
     time = analysis.time.column
     dated = cube.totals.dropna(subset=[measure.column])
-    changes: list[Change] = []
-    for windows, period in _windows(dated[time]):
-        before, after = windows
-        given: dict[str, Any] = {
-            "before": before,
-            "after": after,
-            "aggregate": measure.together,
-            "unit": measure.unit,
-        }
-        whole = find_movers(dated, time, measure.column, None, **given)
+    how: dict[str, Any] = {"aggregate": measure.together, "unit": measure.unit}
+    changes: list[PeriodChange] = []
+    for (before, after), period in _windows(dated[time]):
+        how |= {"before": before, "after": after}
+        totals = find_movers(dated, time, measure.column, None, **how)
         movers = [
             mover
             for dimension, part in cube.parts.items()
-            for mover in find_movers(part, time, measure.column, dimension, top=_MOVERS, **given)
+            for mover in find_movers(part, time, measure.column, dimension, top=_MOVERS, **how)
         ]
-        movers.sort(key=lambda one: -abs(one.value("change")))
-        if whole:
-            changes.append(Change(total=whole[0], movers=movers, period=period))
+        movers.sort(key=lambda mover: -abs(mover.value("change")))
+        if totals:
+            changes.append(PeriodChange(total=totals[0], movers=movers, period=period))
     return changes
 
 
 def _windows(times: "pd.Series") -> list[tuple[tuple[Window, Window], str]]:
+    """Return pairs of neighbouring periods, before and after, and what such a period is called.
+
+    Days from 5 Jan 2025 to 18 Mar 2026: the last whole weeks, 2 to 8 and 9 to 15 Mar ("W"), and
+    of months, of which there are six, January and February ("M").
+    """
     import pandas as pd
 
     moments = pd.DatetimeIndex(times.unique()).sort_values()
@@ -112,50 +127,35 @@ def _windows(times: "pd.Series") -> list[tuple[tuple[Window, Window], str]]:
     key = next(key for most, key in _PERIODS if hours <= most)
     period = moments.to_period(key)
     last = period[-1] if moments[-1] + step > period[-1].end_time else period[-1] - 1
-    found = []
+    windows: list[tuple[tuple[Window, Window], str]] = []
     if last - 1 >= period[0]:
-        short = tuple((one.start_time, one.end_time.floor("D")) for one in (last - 1, last))
-        found.append((short, key[0]))
+        windows.append(((_window(last - 1), _window(last)), key[0]))
     longest = last_periods(pd.Series(moments))
-    if longest and (not found or longest[1][0] != found[0][0][1][0]):
-        length = (longest[1][1] - longest[1][0]).days
-        found.append((longest, _named(length)))
-    return found  # type: ignore[return-value]
+    if longest and (not windows or longest[1][0] != _window(last)[0]):
+        days = (longest[1][1] - longest[1][0]).days
+        windows.append((longest, next(name for most, name in _NAMES if days <= most)))
+    return windows
 
 
-def _named(days: int) -> str:
-    return next(
-        key for most, key in ((2, "D"), (8, "W"), (32, "M"), (93, "Q"), (1e9, "Y")) if days <= most
-    )
-
-
-def _numbered(findings: Sequence[Finding]) -> list[tuple[int, Finding]]:
-    """Number each finding among those of its kind and measure."""
-    seen: dict[tuple[str, str], int] = {}
-    numbered = []
-    for one in findings:
-        at = seen.get((one.kind, one.measure), 0)
-        seen[one.kind, one.measure] = at + 1
-        numbered.append((at, one))
-    return numbered
+def _window(period: "pd.Period") -> Window:
+    return period.start_time, period.end_time.floor("D")
 
 
 def _first_weeks(shift: Finding) -> Finding:
     """Return a shift that ends early: years on either side of it say little of the shift."""
-    from datetime import timedelta
-
-    return shift.model_copy(update={"end": min(shift.end, shift.start + timedelta(days=27))})
+    return shift.model_copy(update={"end": min(shift.end, shift.start + _FIRST_WEEKS)})
 
 
-def _carriers(finding: Finding, cube: Cube, analysis: Analysis, at: int) -> list[Finding]:
-    if finding.kind not in ("anomaly", "shift") or at >= _EXPLAINED:
+def _carriers(finding: Finding, cube: Cube, analysis: Analysis) -> list[Finding]:
+    """Return who carries an anomaly or a shift, over all dimensions."""
+    if finding.kind not in ("anomaly", "shift"):
         return []
-    measure = next(one for one in analysis.measures if one.column == finding.measure)
+    measure = next(each for each in analysis.measures if each.column == finding.measure)
     if finding.kind == "shift":
         finding = _first_weeks(finding)
         if finding.start - (finding.end - finding.start) < cube.totals.iloc[0, 0]:
             return []
-    found = [
+    carriers = [
         carrier
         for dimension, part in cube.parts.items()
         for carrier in explain_anomaly(
@@ -168,4 +168,4 @@ def _carriers(finding: Finding, cube: Cube, analysis: Analysis, at: int) -> list
             unit=measure.unit,
         )
     ]
-    return sorted(found, key=lambda carrier: -carrier.score)[:_EXPLAINED]
+    return sorted(carriers, key=lambda carrier: -carrier.score)[:_EXPLAINED]

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+from tasks.machine.disk import write_whole
 from thirdshift.analysis import Analysis, Extracted, Failure
 from thirdshift.errors import DataInvalid
 from thirdshift.records import now
@@ -20,12 +21,12 @@ class Quarantined(DataInvalid):
         rows = f" (rows {', '.join(map(str, first.rows[:5]))})" if first.rows else ""
         others = f" And {len(failures) - 1} more." if len(failures) > 1 else ""
         super().__init__(
-            f"{analysis.name}: {first.column} {first.expectation}: {first.said}{rows}.{others}",
+            f"{analysis.name}: {first.column} {first.expectation}: {first.reason}{rows}.{others}",
             f"The last report stands. The data lie in {folder}.",
         )
 
 
-def quarantine(extracted: Extracted, analysis: Analysis, failures: list[Failure]) -> Path:
+def put_aside(extracted: Extracted, analysis: Analysis, failures: list[Failure]) -> Path:
     """Put data aside with the reasons; the same data twice are one folder. Return it."""
     home = analysis.data_folder
     folder = home / "quarantine" / extracted.fingerprint
@@ -34,10 +35,10 @@ def quarantine(extracted: Extracted, analysis: Analysis, failures: list[Failure]
         "analysis": analysis.name,
         "source": extracted.source,
         "at": now().isoformat(),
-        "failures": [one.model_dump() for one in failures],
+        "failures": [failure.model_dump() for failure in failures],
     }
     text = json.dumps(report, ensure_ascii=False, indent=2)
-    (folder / "failures.json").write_text(text, encoding="utf-8")
+    write_whole(folder / "failures.json", text)
     for file in extracted.files:
         if file.parent == home:
             shutil.move(file, folder / file.name)

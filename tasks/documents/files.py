@@ -1,4 +1,4 @@
-"""Files to text: what lies under the given paths, and what each file says.
+"""Text extraction: which files lie under paths, and what each of them says.
 
 Every way a file can be bad ends in DocumentUnreadable with the reason a person can act on.
 """
@@ -15,9 +15,9 @@ from tasks.documents.mail import read_mails
 from tasks.documents.pdf import read_pdf
 from tasks.documents.word import read_docx
 from tasks.pages.markup import read_html
-from tasks.text.decoding import clean, decode
+from tasks.text import decoding
 from thirdshift.errors import DocumentUnreadable
-from thirdshift.records import Extract, Reading
+from thirdshift.records import Extract, Ingested
 from thirdshift.settings import settings
 
 __all__ = ["kind_of", "read", "walk"]
@@ -61,8 +61,8 @@ def read(path: Path) -> list[Extract]:
     return extracts
 
 
-def walk(paths: Sequence[Path], ignore: Collection[str]) -> Iterator[Path | Reading]:
-    """Yield the files to read below the paths, sorted, each once, and a Reading for each bad path.
+def walk(paths: Sequence[Path], ignore: Collection[str]) -> Iterator[Path | Ingested]:
+    """Yield the files to read below the paths, sorted, each once; for a bad path what became of it.
 
     Links are followed, but never into a folder a second time. In a folder, files of a kind we
     do not read, names in `ignore` and our own home are passed over in silence.
@@ -88,11 +88,11 @@ def walk(paths: Sequence[Path], ignore: Collection[str]) -> Iterator[Path | Read
 
 
 def _children(folder: Path, ignore: Collection[str]) -> list[Path]:
-    found = (child for child in folder.iterdir() if child.name not in ignore)
-    return sorted(child for child in found if not child.name.startswith(_LITTER))
+    children = (child for child in folder.iterdir() if child.name not in ignore)
+    return sorted(child for child in children if not child.name.startswith(_LITTER))
 
 
-def _file(path: Path, named: bool) -> Iterator[Path | Reading]:
+def _file(path: Path, named: bool) -> Iterator[Path | Ingested]:
     regular = stat.S_ISREG(path.stat().st_mode)
     if regular and kind_of(path):
         yield path
@@ -103,21 +103,21 @@ def _file(path: Path, named: bool) -> Iterator[Path | Reading]:
 def _identity(path: Path) -> object:
     """Return what two paths to one file share; some network disks number no files."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return path
-    return (found.st_dev, found.st_ino) if found.st_ino else path.resolve()
+    return (status.st_dev, status.st_ino) if status.st_ino else path.resolve()
 
 
 def _bytes(path: Path) -> bytes:
     """Return the content, after looking at type and size: a FIFO or 2 GB cost nothing."""
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise _irregular()
     limit = settings().ingest.max_file_mb
-    if found.st_size > limit * 1e6:
+    if status.st_size > limit * 1e6:
         raise DocumentUnreadable(
-            f"It has {found.st_size / 1e6:,.0f} MB; the limit is {limit:,.0f} MB.",
+            f"It has {status.st_size / 1e6:,.0f} MB; the limit is {limit:,.0f} MB.",
             "Raise ingest.max_file_mb, or split it.",
         )
     with path.open("rb") as file:
@@ -137,15 +137,15 @@ def _extract(data: bytes, kind: str, path: Path) -> list[Extract]:
     elif kind == "html":
         text, title = read_html(data)
     else:
-        text = decode(data)
+        text = decoding.decode(data)
         title = path.name if kind == "code" else _heading(text) if kind == "markdown" else ""
     title = title or _first_line(text) or path.name
     return [_with_title(text, kind, title, language_of(path) if kind == "code" else "")]
 
 
 def _with_title(text: str, kind: str, title: str, language: str = "") -> Extract:
-    title = clean(" ".join(title.split()))[:TITLE]
-    return Extract(text=clean(text), title=title, kind=kind, language=language)
+    title = decoding.clean(" ".join(title.split()))[:TITLE]
+    return Extract(text=decoding.clean(text), title=title, kind=kind, language=language)
 
 
 def _heading(text: str) -> str:
@@ -185,6 +185,6 @@ def _refused(error: OSError | ValueError) -> DocumentUnreadable:
     return DocumentUnreadable("Its name is not valid UTF-8.", "Rename it.")
 
 
-def _rejected(path: Path, error: DocumentUnreadable) -> Reading:
+def _rejected(path: Path, error: DocumentUnreadable) -> Ingested:
     shown = Path(os.fsencode(path).decode("utf-8", "replace"))
-    return Reading(path=shown, result="rejected", reason=str(error))
+    return Ingested(path=shown, result="rejected", reason=str(error))

@@ -1,9 +1,9 @@
-"""Which files we read, and as what: by suffix, then by the first bytes."""
+"""File type detection: which files we read, and as what, by suffix, then by first bytes."""
 
 import stat
 from pathlib import Path
 
-from tasks.text.decoding import decode
+from tasks.text import decoding
 from thirdshift.errors import DocumentUnreadable
 
 SNIFFED = 4096  # bytes
@@ -90,7 +90,7 @@ def _kind_of_bytes(head: bytes) -> str | None:
     if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "html"
     try:
-        decode(head)
+        decoding.decode(head)
     except DocumentUnreadable:
         return None
     return "text"

@@ -8,7 +8,7 @@ from email.header import decode_header
 from email.message import Message
 
 from tasks.pages.markup import html_text
-from tasks.text.decoding import clean, decode
+from tasks.text import decoding
 from thirdshift.errors import DocumentUnreadable
 
 LONGEST = 10_000  # characters of a header; decoding takes quadratic time
@@ -22,10 +22,10 @@ def read_mails(data: bytes) -> list[tuple[str, str]]:
 
     Raises DocumentUnreadable where not one can be read.
     """
-    read = [mail for mail in map(_try, _raw_mails(data)) if mail]
-    if not read:
+    mails = [mail for mail in map(_try, _raw_mails(data)) if mail]
+    if not mails:
         raise DocumentUnreadable("It holds no readable e-mail.", "Export it as .eml or .mbox.")
-    return read
+    return mails
 
 
 def _raw_mails(data: bytes) -> Iterator[bytes]:
@@ -57,7 +57,7 @@ def _read(raw: bytes) -> tuple[str, str] | None:
     parts = [head, _body(message, attached).strip()]
     if attached:
         parts.append(f"Attachments: {', '.join(attached)}")
-    return clean("\n\n".join(filter(None, parts))), lines[0][1]
+    return decoding.clean("\n\n".join(filter(None, parts))), lines[0][1]
 
 
 def _header(message: Message, name: str) -> str:
@@ -109,6 +109,6 @@ def _leaf(part: Message) -> str:
 def _lenient(data: bytes, charset: str | None) -> str:
     """Decode a part of a mail: one bad byte in it must not lose the mail."""
     try:
-        return decode(data, charset)
+        return decoding.decode(data, charset)
     except DocumentUnreadable:
         return data.decode("utf-8", "replace")

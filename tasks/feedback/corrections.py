@@ -22,27 +22,28 @@ _ABOUT = 0.5  # cosine of a correction with the cited passage that it takes the 
 _NOTHING_NEW = 0.8  # of a passage's letters; a correction that repeats it is no new text
 
 
-def name(question: str) -> str:
+def uri(question: str) -> str:
     """Return the uri of the correction for a question."""
     return PREFIX + content_hash(question_key(question))
 
 
-def planned(feedback: Sequence[Feedback]) -> list[Change]:
+def planned(verdicts: Sequence[Feedback]) -> list[Change]:
     """Return what must change for memory to hold each question's newest correction, and no other.
 
     One that the owner made memory forget stays forgotten, until they correct anew.
     """
     held = {row["id"]: row for row in store().rows("corrections").to_pylist()}
-    wanted = {indexing.note_id(name(one.question)): one for one in _newest(feedback)}
+    wanted = {indexing.note_id(uri(feedback.question)): feedback for feedback in _newest(verdicts)}
     gone = [
         _change(identity, row, before=row["text"], after="")
         for identity, row in held.items()
         if identity not in wanted
     ]
     fresh = [
-        _change(identity, _row(one), before=held.get(identity, {}).get("text", ""), after=text)
-        for identity, one in wanted.items()
-        if (text := one.correction) != held.get(identity, {}).get("text") and not _is_known(one)
+        _change(identity, _row(feedback), before=text, after=feedback.correction)
+        for identity, feedback in wanted.items()
+        if (text := held.get(identity, {}).get("text", "")) != feedback.correction
+        if not _is_known(feedback)
     ]
     return gone + fresh
 
@@ -54,50 +55,53 @@ def apply(change: Change) -> None:
         store().delete("corrections", f"id IN {quoted(change.chunk_id)}")
         return
     text = f"{change.question}\n{change.after}"
-    note = Note(text=text, title=change.question, source=name(change.question))
+    note = Note(text=text, title=change.question, source=uri(change.question))
     indexing.remember([note])
-    store().update("chunks", f"document_id IN {quoted(change.chunk_id)}", weight=WEIGHT)
+    indexing.weigh(change.chunk_id, WEIGHT)
     row = {"id": change.chunk_id, "question": change.question, "text": change.after}
     store().upsert("corrections", [row | {"corrects": change.corrects}])
 
 
-def _newest(feedback: Sequence[Feedback]) -> list[Feedback]:
+def _newest(verdicts: Sequence[Feedback]) -> list[Feedback]:
     """Return the corrections to hold: of those to the same or a like question, the newest."""
-    ordered = sorted(feedback, key=lambda one: (one.created_at, one.id), reverse=True)
-    corrections = [one for one in ordered if one.verdict == "correct"]
-    vectors = embedder().query([one.question for one in corrections])
-    kept: list[int] = []
-    for at, vector in enumerate(vectors):
-        if all(float(vector @ vectors[other]) < _SAME_QUESTION for other in kept):
-            kept.append(at)
-    return [corrections[at] for at in kept]
+    ordered = sorted(verdicts, key=lambda feedback: (feedback.created_at, feedback.id))
+    corrections = [feedback for feedback in reversed(ordered) if feedback.verdict == "correct"]
+    vectors = embedder().query([correction.question for correction in corrections])
+    apart: list[int] = []  # positions of corrections to different questions
+    for position, vector in enumerate(vectors):
+        if all(float(vector @ vectors[other]) < _SAME_QUESTION for other in apart):
+            apart.append(position)
+    return [corrections[position] for position in apart]
 
 
-def _row(one: Feedback) -> Row:
-    return {"question": one.question, "corrects": _corrected(one)}
+def _row(feedback: Feedback) -> Row:
+    return {"question": feedback.question, "corrects": _corrected(feedback)}
 
 
-def _corrected(one: Feedback) -> list[str]:
+def _corrected(feedback: Feedback) -> list[str]:
     """Return the cited chunk that the correction is about, if one is near enough."""
-    found = _cited(one, ["id", "vector"])
-    if not found:
+    cited = _cited(feedback, ["id", "vector"])
+    if not cited:
         return []
-    said = embedder().passage([f"{one.question}\n{one.correction}"])[0]
-    cosines = [float(np.asarray(row["vector"]) @ said) for row in found]
+    passage = embedder().passage([f"{feedback.question}\n{feedback.correction}"])[0]
+    cosines = [float(np.asarray(row["vector"]) @ passage) for row in cited]
     best = int(np.argmax(cosines))
-    return [found[best]["id"]] if cosines[best] >= _ABOUT else []
+    return [cited[best]["id"]] if cosines[best] >= _ABOUT else []
 
 
-def _is_known(one: Feedback) -> bool:
+def _is_known(feedback: Feedback) -> bool:
     """Tell whether a cited passage says the very same: recalled text is not stored anew."""
-    said = question_key(one.correction)
-    texts = [question_key(row["text"]) for row in _cited(one, ["text"])]
-    return any(said in text and len(said) >= _NOTHING_NEW * len(text) for text in texts)
+    correction = question_key(feedback.correction)
+    texts = [question_key(row["text"]) for row in _cited(feedback, ["text"])]
+    return any(correction in text and len(correction) >= _NOTHING_NEW * len(text) for text in texts)
 
 
-def _cited(one: Feedback, columns: list[str]) -> list[Row]:
-    where = f"id IN {quoted(*one.chunk_ids)} AND NOT starts_with(uri, '{PREFIX}')"
-    rows: list[Row] = store().rows("chunks", where, columns).to_pylist() if one.chunk_ids else []
+def _cited(feedback: Feedback, columns: list[str]) -> list[Row]:
+    """Return the cited chunks that are no corrections themselves."""
+    if not feedback.chunk_ids:
+        return []
+    where = f"id IN {quoted(*feedback.chunk_ids)} AND NOT starts_with(uri, '{PREFIX}')"
+    rows: list[Row] = store().rows("chunks", where, columns).to_pylist()
     return rows
 
 

@@ -1,4 +1,4 @@
-"""What the owner teaches: verdicts on answers, accepted examples, preferences, edits.
+"""Training examples: what the owner teaches by verdicts on answers, preferences and edits.
 
 A verdict is memory and is kept as it was given; examples and preferences go into weights, which
 cannot forget, and are scrubbed first. Ids are hashes of the content: the same twice is kept once.
@@ -9,9 +9,9 @@ from typing import Any
 
 from tasks.feedback.turns import turn as find_turn
 from tasks.memory.store import Row, quoted, store
-from tasks.text.scrubbing import scrub
+from tasks.text import scrubbing
 from thirdshift.errors import NotCollected, NotFound, ThirdShiftError
-from thirdshift.learning import Example, Feedback, Origin, Preference, Turn, Verdict
+from thirdshift.learning import Example, Feedback, Origin, Preference, Rating, Turn
 from thirdshift.records import content_hash
 from thirdshift.settings import settings
 
@@ -26,7 +26,7 @@ _WORDED = ("sentinel", "specialist")  # tiers whose answers a model wrote
 _SHORTEST = 4  # characters of an id that may stand for it
 
 
-def give_feedback(verdict: Verdict, turn_id: str = "", correction: str = "") -> Feedback:
+def give_feedback(verdict: Rating, turn_id: str = "", correction: str = "") -> Feedback:
     """Keep a verdict on a turn, by default the last; a later one replaces it.
 
     A good answer that a model worded becomes an example; a correction becomes one, and a
@@ -51,7 +51,7 @@ def keep_example(
     `bound` says what it belongs to: turn_id, chunk_ids, model, adapter. Raises NotCollected.
     """
     require("examples")
-    prompt, completion = _told(prompt), _told(completion)
+    prompt, completion = _scrubbed(prompt), _scrubbed(completion)
     identity = content_hash("example", prompt, completion)
     example = Example(id=identity, origin=origin, prompt=prompt, completion=completion, **bound)
     store().upsert("examples", [example.model_dump()])
@@ -63,7 +63,7 @@ def prefer(
 ) -> Preference:
     """Keep that one completion of a prompt is better than another; `bound` as in keep_example."""
     require("preferences")
-    prompt, chosen, rejected = _told(prompt), _told(chosen), _told(rejected)
+    prompt, chosen, rejected = _scrubbed(prompt), _scrubbed(chosen), _scrubbed(rejected)
     if chosen == rejected:
         raise ThirdShiftError("The two answers are the same: there is nothing to prefer.")
     preference = Preference(
@@ -85,12 +85,13 @@ def record_edit(prompt: str, before: str, after: str, **bound: Any) -> list[str]
     Return the ids of what was kept; what the settings do not collect is left out, and so is
     the preference where nothing was changed. `bound` as in keep_example.
     """
-    kept = []
+    ids = []
     if collects("examples"):
-        kept.append(keep_example(prompt, after, origin="edit", **bound).id)
-    if collects("preferences") and scrub(before).strip() != scrub(after).strip():
-        kept.append(prefer(prompt, after, before, origin="edit", **bound).id)
-    return kept
+        ids.append(keep_example(prompt, after, origin="edit", **bound).id)
+    differs = scrubbing.scrub(before).strip() != scrubbing.scrub(after).strip()
+    if collects("preferences") and differs:
+        ids.append(prefer(prompt, after, before, origin="edit", **bound).id)
+    return ids
 
 
 def collects(kind: str) -> bool:
@@ -115,11 +116,11 @@ def taught(kind: str) -> list[Taught]:
 
 def find(identity: str) -> tuple[str, Taught]:
     """Return the kind and the row with this id, or with the only id that starts so."""
-    found = [(kind, row) for kind in _TABLES for row in _starting(kind, identity)]
-    if len(found) != 1:
-        fault = "Several rows have ids that start" if found else "No row has an id that starts"
+    matching = [(kind, row) for kind in _TABLES for row in _starting(kind, identity)]
+    if len(matching) != 1:
+        fault = "Several rows have ids that start" if matching else "No row has an id that starts"
         raise NotFound(f"{fault} with {identity!r}.", "`thirdshift examples list` shows the ids.")
-    kind, row = found[0]
+    ((kind, row),) = matching
     return kind, _TABLES[kind](**row)
 
 
@@ -139,7 +140,7 @@ def _starting(kind: str, identity: str) -> list[Row]:
     return rows
 
 
-def _feedback(turn: Turn, verdict: Verdict, correction: str) -> Feedback:
+def _feedback(turn: Turn, verdict: Rating, correction: str) -> Feedback:
     same = turn.model_dump(exclude={"id", "asked_at"})
     identity = content_hash("feedback", turn.id)
     return Feedback(id=identity, turn_id=turn.id, verdict=verdict, correction=correction, **same)
@@ -167,8 +168,9 @@ def _withdraw(turn_id: str) -> None:
             store().delete(kind, where)
 
 
-def _told(text: str) -> str:
-    text = scrub(text).strip()
+def _scrubbed(text: str) -> str:
+    """Return the text as it may be taught; raises where nothing is left of it."""
+    text = scrubbing.scrub(text).strip()
     if not text:
         raise ThirdShiftError("An example needs a prompt and a completion that are not empty.")
     return text

@@ -14,10 +14,10 @@ _DEPTH = 20  # ranks
 _SHOWN = 3  # questions for one change
 
 
-def rankings(feedback: Sequence[Feedback]) -> dict[str, list[str]]:
+def rankings(verdicts: Sequence[Feedback]) -> dict[str, list[str]]:
     """Return what memory recalls now for the newest questions with a verdict."""
-    questions = [one.question for one in newest(feedback)][-_QUESTIONS:]
-    return {one: [hit.chunk_id for hit in recall(one, _DEPTH)] for one in questions}
+    questions = [feedback.question for feedback in newest(verdicts)][-_QUESTIONS:]
+    return {question: [hit.chunk_id for hit in recall(question, _DEPTH)] for question in questions}
 
 
 def comparison(changes: Sequence[Change], before: Rankings, after: Rankings) -> list[Row]:
@@ -25,8 +25,8 @@ def comparison(changes: Sequence[Change], before: Rankings, after: Rankings) -> 
     ids = quoted(*{change.chunk_id for change in changes})
     columns = ["id", "document_id", "title", "uri"]
     where = f"id IN {ids} OR document_id IN {ids}"
-    found = store().rows("chunks", where, columns).to_pylist()
-    named = {row["document_id"]: row for row in found} | {row["id"]: row for row in found}
+    rows = store().rows("chunks", where, columns).to_pylist()
+    named = {row["document_id"]: row for row in rows} | {row["id"]: row for row in rows}
     return [
         _compared(change, named.get(change.chunk_id, {}), question, before, after)
         for change in changes
@@ -51,8 +51,9 @@ def _compared(change: Change, row: Row, question: str, before: Rankings, after: 
 def _questions(change: Change, before: Rankings, after: Rankings) -> list[str]:
     if change.of == "correction":
         return [change.question]
-    found = [one for one in before if change.chunk_id in [*before[one], *after.get(one, [])]]
-    return found[-_SHOWN:] or [""]
+    recalled = {question: {*ids, *after.get(question, [])} for question, ids in before.items()}
+    questions = [question for question, ids in recalled.items() if change.chunk_id in ids]
+    return questions[-_SHOWN:] or [""]
 
 
 def _rank(chunk: str, ranking: Sequence[str]) -> int | None:

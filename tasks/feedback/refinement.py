@@ -12,6 +12,7 @@ from typing import Literal
 from tasks.feedback import corrections
 from tasks.feedback.credit import Credit, credit, pooled
 from tasks.feedback.examples import taught
+from tasks.memory import indexing
 from tasks.memory.store import Row, quoted, store
 from tasks.memory.superseding import PREFIX
 from thirdshift.errors import NotFound
@@ -24,15 +25,14 @@ _COLUMNS = ["id", "document_id", "weight", "status", "provenance"]
 
 def refine(today: date) -> Refinement | None:
     """Bring memory in line with the verdicts; return what changed, None where nothing did."""
-    feedback = considered()
-    changes = corrections.planned(feedback) + _weighed(credit(feedback, today))
+    verdicts = considered()
+    changes = corrections.planned(verdicts) + _weighed(credit(verdicts, today))
     if not changes:
         return None
-    told = {verdict for one in refinements() for verdict in one.verdicts}
-    verdicts = [key for one in feedback if (key := _key(one)) not in told]
-    said = json.dumps([change.model_dump() for change in changes], ensure_ascii=False)
-    identity = content_hash("refinement", said, *verdicts, today.isoformat())
-    refinement = Refinement(id=identity, changes=changes, verdicts=verdicts)
+    journalled = {key for refinement in refinements() for key in refinement.verdicts}
+    new = [key for feedback in verdicts if (key := _key(feedback)) not in journalled]
+    identity = content_hash("refinement", _json(changes), *new, today.isoformat())
+    refinement = Refinement(id=identity, changes=changes, verdicts=new)
     _journal(refinement)
     apply(changes)
     return refinement
@@ -43,7 +43,7 @@ def undo() -> Refinement:
 
     Raises NotFound where there is none. A verdict that is given anew counts again.
     """
-    done = [one for one in refinements() if not one.undone]
+    done = [refinement for refinement in refinements() if not refinement.undone]
     if not done:
         raise NotFound("No refinement is left to undo.", "`thirdshift refine list` shows them.")
     last = done[-1]
@@ -60,15 +60,15 @@ def undo() -> Refinement:
 def refinements() -> list[Refinement]:
     """Return the journal, oldest first."""
     rows = store().rows("refinements").to_pylist()
-    found = [Refinement(**row | {"changes": json.loads(row["changes"])}) for row in rows]
-    return sorted(found, key=lambda one: one.at)
+    journal = [Refinement(**row | {"changes": json.loads(row["changes"])}) for row in rows]
+    return sorted(journal, key=lambda refinement: refinement.at)
 
 
 def considered() -> list[Feedback]:
     """Return the verdicts that count: all but those of refinements that were undone."""
-    undone = {verdict for one in refinements() if one.undone for verdict in one.verdicts}
-    found = [one for one in taught("feedback") if isinstance(one, Feedback)]
-    return [one for one in found if _key(one) not in undone]
+    undone = {key for entry in refinements() if entry.undone for key in entry.verdicts}
+    verdicts = [row for row in taught("feedback") if isinstance(row, Feedback)]
+    return [feedback for feedback in verdicts if _key(feedback) not in undone]
 
 
 def apply(changes: Sequence[Change]) -> None:
@@ -76,16 +76,13 @@ def apply(changes: Sequence[Change]) -> None:
     for change in changes:
         if change.of == "correction":
             corrections.apply(change)
-    of_chunks = [change for change in changes if change.of != "correction"]
-    if not of_chunks:
-        return
-    ids = quoted(*(change.chunk_id for change in of_chunks))
-    with store().writing():  # from reading to writing nobody else may change the rows
-        rows = {row["id"]: row for row in store().rows("chunks", f"id IN {ids}").to_pylist()}
-        for change in of_chunks:
-            if row := rows.get(change.chunk_id):
-                row[change.of] = float(change.after) if change.of == "weight" else change.after
-        store().upsert("chunks", list(rows.values()))
+    indexing.revise([_revision(change) for change in changes if change.of != "correction"])
+
+
+def _revision(change: Change) -> tuple[str, str, float | str]:
+    """Return what changes in which chunk: (id, column, value); a journal holds weights as text."""
+    value = float(change.after) if change.of == "weight" else change.after
+    return change.chunk_id, change.of, value
 
 
 def flagged() -> list[Row]:
@@ -128,10 +125,13 @@ def _change(of: Literal["weight", "status"], row: Row, after: str) -> Change:
 
 def _journal(refinement: Refinement) -> None:
     row = refinement.model_dump(exclude={"changes"})
-    changes = [change.model_dump() for change in refinement.changes]
-    store().upsert("refinements", [row | {"changes": json.dumps(changes, ensure_ascii=False)}])
+    store().upsert("refinements", [row | {"changes": _json(refinement.changes)}])
 
 
-def _key(one: Feedback) -> str:
+def _json(changes: Sequence[Change]) -> str:
+    return json.dumps([change.model_dump() for change in changes], ensure_ascii=False)
+
+
+def _key(feedback: Feedback) -> str:
     """Name a verdict; the same turn judged anew is another one."""
-    return f"{one.id}@{one.created_at.isoformat()}"
+    return f"{feedback.id}@{feedback.created_at.isoformat()}"

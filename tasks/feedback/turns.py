@@ -1,4 +1,4 @@
-"""The turns of the conversation: kept for a while, so that a verdict can be bound to one."""
+"""Turns of the conversation: kept for a while, so that a verdict can be bound to one."""
 
 import logging
 from collections.abc import Sequence

@@ -1,4 +1,8 @@
-"""Points and stretches that the rest of a series does not let expect."""
+"""Anomaly detection: points and stretches that the rest of a series does not let expect.
+
+Seasons and level are taken out, the noise's memory too; what then lies beyond the law of the
+rest is an outlier. Why each threshold: docs/log.md, "Findings: anomalies and shifts" (2026-11-24).
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,9 @@ _FITTING = 0.7  # least correlation of swing and level
 _VARIED = 0.2  # least range of the logarithm of the level, to tell how the swing goes with it
 _BLOCK = 12  # slots of the shortest block: one spike does not lift it
 _BLOCKS = 30  # fewest blocks to judge one of them by the others
-_CALM = 0.001  # chance of any false one among blocks: seasons are never known to the last digit
+# Chance of any false one among blocks, as seasons are never known to the last digit; this and how
+# loud noise may be: docs/log.md, "Anomalies where noise is uneven" (2026-11-25).
+_CALM = 0.001
 _CLIP = 4.0
 _PHASED, _SEEN = 100, 2000  # fewest and most values near a phase that tell how loud it is there
 _NEAR = 20  # slots to either side of it, at most
@@ -63,20 +69,20 @@ def find_anomalies(series: pd.Series, unit: str = "") -> list[Finding]:
     lengths = periods(even)
     judged = _judged(even, lengths)
     reach = max(_REACH, min(lengths, default=0) // 8)
-    found = _joined(judged, reach)
-    sizes = [float(judged.deviation[_peak(judged, at)]) for at in found]
+    events = _joined(judged, reach)
+    sizes = [float(judged.deviation[_peak(judged, event)]) for event in events]
     cycles = [*lengths, *calendar(even.step)]
-    usual = recurring([first for first, _ in found], sizes, even.values.size, cycles)
-    rare = [at for at, often in zip(found, usual, strict=True) if not often]
-    return [_finding(series, even, judged, at, unit) for at in rare]
+    usual = recurring([first for first, _ in events], sizes, even.values.size, cycles)
+    rare = [event for event, often in zip(events, usual, strict=True) if not often]
+    return [_finding(series, even, judged, event, unit) for event in rare]
 
 
 def _judged(even: Evenly, lengths: list[int]) -> Judged:
     """Judge the values, or their logarithms where swings grow with the level."""
     if not (lengths and _grows(even, max(lengths))):
-        return judge(even.values, even.present, lengths)
+        return judge_values(even.values, even.present, lengths)
     raised = even.values + even.centre / even.scale
-    judged = judge(np.log(raised), even.present, lengths)
+    judged = judge_values(np.log(raised), even.present, lengths)
     return judged._replace(deviation=raised * -np.expm1(-judged.deviation))
 
 
@@ -96,7 +102,7 @@ def _grows(even: Evenly, period: int) -> bool:
     return fit > _FITTING and fit * float(np.std(swing) / np.std(level)) > 0.5
 
 
-def judge(values: Vector, present: Flags, lengths: list[int]) -> Judged:
+def judge_values(values: Vector, present: Flags, lengths: list[int]) -> Judged:
     """Hold each value against its season, its surroundings and its neighbours."""
     rest = deseasonalised(values, present, lengths)
     longest = max(lengths, default=1)
@@ -159,9 +165,9 @@ def _whitened(rest: Vector, present: Flags, least: float, level: float = _ALPHA)
     clean, outlying = np.where(present, rest, 0.0), np.zeros(rest.size, dtype=bool)
     filter_ = autoregression(clean)
     for _ in range(_ROUNDS):
-        found = surprises(clean, filter_)
-        deviation = found + (rest - clean)
-        scale = max(spread(found[present & ~outlying]), least)
+        surprise = surprises(clean, filter_)
+        deviation = surprise + (rest - clean)
+        scale = max(spread(surprise[present & ~outlying]), least)
         if not scale:
             return _unmoved(rest, present)
         z = deviation / scale
@@ -170,7 +176,7 @@ def _whitened(rest: Vector, present: Flags, least: float, level: float = _ALPHA)
         if not fresh.any():
             break
         outlying |= fresh
-        clean[fresh] -= found[fresh]
+        clean[fresh] -= surprise[fresh]
         filter_ = autoregression(clean)
     return Judged(deviation, z, law.chance(z), present & (np.abs(z) >= law.limit))
 
@@ -190,7 +196,11 @@ def _unmoved(rest: Vector, present: Flags) -> Judged:
 
 
 def _joined(judged: Judged, reach: int) -> list[tuple[int, int]]:
-    """Return the stretches of outliers; two with the same lean between them are one."""
+    """Return the stretches of outliers; two with the same lean between them are one.
+
+    ..####.#..##......   outlying (reach 3, and what lies between leans to the same side)
+    ..##########......   one stretch, as (first, last) slot: (2, 11)
+    """
     joined: list[tuple[int, int]] = []
     for first, last in stretches(judged.outlying):
         if joined and first - joined[-1][1] - 1 <= reach:
@@ -208,23 +218,24 @@ def stretches(flags: Flags) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _peak(judged: Judged, at: tuple[int, int]) -> int:
+def _peak(judged: Judged, stretch: tuple[int, int]) -> int:
     """Return the most surprising slot of a stretch."""
-    return at[0] + int(np.argmin(judged.p[at[0] : at[1] + 1]))
+    first, last = stretch
+    return first + int(np.argmin(judged.p[first : last + 1]))
 
 
 def _finding(
-    series: pd.Series, even: Evenly, judged: Judged, at: tuple[int, int], unit: str
+    series: pd.Series, even: Evenly, judged: Judged, stretch: tuple[int, int], unit: str
 ) -> Finding:
-    peak = _peak(judged, at)
+    peak = _peak(judged, stretch)
     observed = even.original(float(even.values[peak]))
     deviation = float(judged.deviation[peak] * even.scale)
     p_value = float(np.clip(judged.p[peak], 1e-300, 1.0))
     return Finding(
         kind="anomaly",
         measure=str(series.name or "value"),
-        start=even.labels[at[0]],
-        end=even.labels[at[1]],
+        start=even.labels[stretch[0]],
+        end=even.labels[stretch[1]],
         score=float(-np.log10(p_value)),
         direction="up" if deviation > 0 else "down",
         values=(

@@ -1,4 +1,4 @@
-"""At which points a series takes another level: steps against noise that remembers itself.
+"""Change-point detection: at which points a series takes another level and keeps it.
 
 A slow drift and a random walk move the level too, without any step. So a step must be worth
 more than what the noise's own memory explains, and must stand out from a line through its
@@ -33,10 +33,10 @@ def breaks(values: Vector) -> list[int]:
     whole = _calmed(values)
     size = -(-whole.size // _BLOCKS)
     coarse = _blocks(whole, size)
-    found = _selected(coarse, _candidates(coarse))
-    found = [_placed(whole, at * size, size) for at in found]
-    found = _lasting(whole, sorted(set(found)))
-    return [at for at in found if _abrupt(whole, at, found)]
+    steps = _selected(coarse, _candidates(coarse))
+    steps = [_placed(whole, step * size, size) for step in steps]
+    steps = _lasting(whole, sorted(set(steps)))
+    return [step for step in steps if _abrupt(whole, step, steps)]
 
 
 def _calmed(values: Vector) -> Vector:
@@ -63,31 +63,31 @@ def _candidates(values: Vector) -> list[int]:
     noise = max(spread(np.diff(values)) ** 2 / 2, 1e-12)
     search = ruptures.KernelCPD(kernel="linear", min_size=2).fit(values[:, None])
     penalty = 2 * np.log(values.size) * noise
-    found = search.predict(pen=penalty)[:-1]
-    while len(found) > _MOST:
+    ends = search.predict(pen=penalty)
+    while len(ends) - 1 > _MOST:  # the last end is that of the series
         penalty *= 1.5
-        found = search.predict(pen=penalty)[:-1]
-    return [int(at) for at in found]
+        ends = search.predict(pen=penalty)
+    return [int(end) for end in ends[:-1]]
 
 
 def _selected(values: Vector, candidates: list[int]) -> list[int]:
     """Return the candidates that are worth their price: drop the weakest while any is there."""
-    kept, best, least = list(candidates), list[int](), np.inf
+    steps, best, least = list(candidates), list[int](), np.inf
     while True:
-        criterion, strengths = _fit(values, _steps(values.size, kept))
-        criterion += _PRICE * np.log(values.size) * len(kept)
+        criterion, strengths = _fit(values, _regressors(values.size, steps))
+        criterion += _PRICE * np.log(values.size) * len(steps)
         if criterion < least:
-            best, least = list(kept), criterion
-        if not kept:
+            best, least = list(steps), criterion
+        if not steps:
             return best
-        del kept[int(np.argmin(strengths))]
+        del steps[int(np.argmin(strengths))]
 
 
-def _steps(n: int, at: list[int]) -> Matrix:
-    """Return the regressors: a constant, a straight line, and a step at each place."""
+def _regressors(n: int, steps: list[int]) -> Matrix:
+    """Return a constant, a straight line, and a step (0 before, 1 from there) at each place."""
     line = np.arange(n) / n - 0.5
-    steps = [(np.arange(n) >= place).astype(np.float64) for place in at]
-    return np.stack([np.ones(n), line, *steps], axis=1)
+    columns = [(np.arange(n) >= step).astype(np.float64) for step in steps]
+    return np.stack([np.ones(n), line, *columns], axis=1)
 
 
 def _fit(values: Vector, regressors: Matrix) -> tuple[float, Vector]:
@@ -105,39 +105,43 @@ def _fit(values: Vector, regressors: Matrix) -> tuple[float, Vector]:
     return float(criterion), np.abs(weights[2:] / errors[2:]) / np.sqrt(freedom)
 
 
-def _placed(values: Vector, at: int, size: int) -> int:
+def _placed(values: Vector, step: int, size: int) -> int:
     """Return the place near a step that explains its surroundings best."""
-    low, high = max(at - _AROUND - 2 * size, 0), min(at + _AROUND + 2 * size, values.size)
+    low, high = max(step - _AROUND - 2 * size, 0), min(step + _AROUND + 2 * size, values.size)
     near = values[low:high]
-    places = range(max(at - 2 * size - 1, low + 2), min(at + 2 * size + 2, high - 1))
+    places = range(max(step - 2 * size - 1, low + 2), min(step + 2 * size + 2, high - 1))
     costs = {place: _cost(near, place - low) for place in places}
-    return min(costs, key=lambda place: costs[place], default=at)
+    return min(costs, key=lambda place: costs[place], default=step)
 
 
-def _cost(values: Vector, at: int) -> float:
-    left, right = values[:at], values[at:]
+def _cost(values: Vector, step: int) -> float:
+    left, right = values[:step], values[step:]
     return float(np.sum((left - left.mean()) ** 2) + np.sum((right - right.mean()) ** 2))
 
 
-def _lasting(values: Vector, at: list[int]) -> list[int]:
-    """Leave out pairs of steps between which the level was only away for a short time."""
-    kept = list(at)
+def _lasting(values: Vector, steps: list[int]) -> list[int]:
+    """Leave out pairs of steps between which the level was only away for a short time.
+
+    ____|‾‾|________|‾‾‾‾‾‾‾‾‾‾   steps at 4, 7 and 16
+    ________________|‾‾‾‾‾‾‾‾‾‾   the first two are an anomaly; 16 lasts
+    """
+    lasting = list(steps)
     short = max(5, int(_SHORT * values.size))
-    for first, second in itertools.pairwise(at):
-        if second - first <= short and first in kept and second in kept:
+    for first, second in itertools.pairwise(steps):
+        if second - first <= short and first in lasting and second in lasting:
             before = np.median(values[max(first - short, 0) : first])
             after = np.median(values[second : second + short])
             if abs(after - before) < 0.5 * abs(np.median(values[first:second]) - before):
-                kept = [place for place in kept if place not in (first, second)]
-    return kept
+                lasting = [step for step in lasting if step not in (first, second)]
+    return lasting
 
 
-def _abrupt(values: Vector, at: int, others: list[int]) -> bool:
+def _abrupt(values: Vector, step: int, others: list[int]) -> bool:
     """Tell whether a step stands out from a straight line through its surroundings."""
-    low = max([at - _AROUND, 0, *(place for place in others if place < at)])
-    high = min([at + _AROUND, values.size, *(place for place in others if place > at)])
+    low = max([step - _AROUND, 0, *(other for other in others if other < step)])
+    high = min([step + _AROUND, values.size, *(other for other in others if other > step)])
     near = values[low:high]
     if near.size < 8:
         return True
-    _, strengths = _fit(near, _steps(near.size, [at - low]))
+    _, strengths = _fit(near, _regressors(near.size, [step - low]))
     return bool(strengths[0] > _ABRUPT)

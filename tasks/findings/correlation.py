@@ -1,4 +1,4 @@
-"""What moves together, and why that may mean less than it seems."""
+"""Rank correlation: what moves together, and why that may mean less than it seems."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def find_correlations(
     `outliers` (a straight line tells another tale than the ranks).
     """
     numeric = frame.select_dtypes("number")
-    found = []
+    findings = []
     for left, right in combinations(numeric.columns, 2):
         pair = numeric[[left, right]].replace([np.inf, -np.inf], np.nan).dropna()
         x, y = pair[left].to_numpy(dtype=float), pair[right].to_numpy(dtype=float)
         if len(pair) >= _FEWEST and np.ptp(x) > 0 and np.ptp(y) > 0:
-            found.append(_related(f"{left} ~ {right}", x, y))
-    return sorted(found, key=lambda finding: -finding.score)
+            findings.append(_related(f"{left} ~ {right}", x, y))
+    return sorted(findings, key=lambda finding: -finding.score)
 
 
 def _related(name: str, x: Vector, y: Vector) -> Finding:

@@ -1,4 +1,7 @@
-"""Where a series changes its level and stays there."""
+"""Level shifts: where a series changes its level and stays there, as findings.
+
+`change_points` says where; here the levels on both sides are measured, and how surely.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ def find_shifts(series: pd.Series, unit: str = "") -> list[Finding]:
 def _finding(
     series: pd.Series,
     even: Evenly,
-    at: tuple[int, int],
+    stretch: tuple[int, int],  # from the shift to the next one
     levels: list[Vector],
     rest: Vector,
     unit: str,
@@ -59,8 +62,8 @@ def _finding(
     return Finding(
         kind="shift",
         measure=str(series.name or "value"),
-        start=even.labels[at[0]],
-        end=even.labels[at[1] - 1],
+        start=even.labels[stretch[0]],
+        end=even.labels[stretch[1] - 1],
         score=abs(change) / noise,
         direction="up" if change > 0 else "down",
         values=tuple(quantities),

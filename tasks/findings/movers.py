@@ -1,4 +1,4 @@
-"""Who moved a total: the members of a dimension, and their parts in a change."""
+"""Contribution analysis: which members of a dimension moved a total, and their parts in it."""
 
 from __future__ import annotations
 
@@ -46,30 +46,30 @@ def find_movers(
         if periods is None:
             return []
         before, after = periods
-    old = _totals(frame, time, measure, dimension, before, aggregate)
-    new = _totals(frame, time, measure, dimension, after, aggregate)
-    members = old.index.union(new.index)
+    totals = [
+        _totals(frame, time, measure, dimension, window, aggregate) for window in (before, after)
+    ]
+    members = totals[0].index.union(totals[1].index)
     absent = 0.0 if aggregate == "sum" else float("nan")
-    table = np.column_stack([old.reindex(members, fill_value=absent)])
-    table = np.column_stack([table, new.reindex(members, fill_value=absent)])
-    change = table[:, 1] - table[:, 0]
+    old, new = (total.reindex(members, fill_value=absent).to_numpy() for total in totals)
+    change = new - old
     whole = float(np.nansum(change)) if aggregate == "sum" else 0.0
     moved = float(np.nansum(np.abs(change)))
-    order = [at for at in np.argsort(-np.abs(change), kind="stable") if abs(change[at]) > 0][:top]
+    order = [row for row in np.argsort(-np.abs(change), kind="stable") if abs(change[row]) > 0]
     return [
         Finding(
             kind="mover",
             measure=measure,
             start=after[0],
             end=after[1],
-            score=float(abs(change[at]) / moved),
-            direction=_direction(float(change[at])),
-            values=_values(float(table[at, 0]), float(table[at, 1]), whole, unit),
+            score=float(abs(change[row]) / moved),
+            direction=_direction(float(change[row])),
+            values=_values(float(old[row]), float(new[row]), whole, unit),
             unit=unit,
-            members=((dimension, str(members[at])),) if dimension else (),
+            members=((dimension, str(members[row])),) if dimension else (),
             method=f"difference of {aggregate}s between two periods",
         )
-        for at in order
+        for row in order[:top]
     ]
 
 
@@ -93,7 +93,7 @@ def explain_anomaly(
     before = _reference(frame[time], finding.start, finding.end)
     if before is None:
         return []
-    found: list[Finding] = []
+    carriers: list[Finding] = []
     for dimension in dimensions:
         movers = find_movers(
             frame,
@@ -106,8 +106,8 @@ def explain_anomaly(
             top=top,
             unit=unit,
         )
-        found += [mover.model_copy(update={"kind": "carrier"}) for mover in movers]
-    return sorted(found, key=lambda carrier: -carrier.score)[:top]
+        carriers += [mover.model_copy(update={"kind": "carrier"}) for mover in movers]
+    return sorted(carriers, key=lambda carrier: -carrier.score)[:top]
 
 
 def last_periods(times: pd.Series) -> tuple[Window, Window] | None:

@@ -1,4 +1,7 @@
-"""What chance alone would do: noise that remembers itself and has tails of its own weight."""
+"""Autoregressive noise and its tails: what chance alone would do.
+
+Why the laws and their first likelihoods: docs/log.md, "Anomalies in short series" (2026-11-25).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What is wrong with the data themselves: facts, each a count."""
+"""Data quality: what is wrong with the data themselves; facts, each a count."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,45 +26,53 @@ def find_quality(
     and `end`, the moments on both sides. A time is a duplicate where the dimensions are the
     same too.
     """
-    found = [each for name in frame.columns for each in _column(frame[name], str(name))]
+    findings = [each for name in frame.columns for each in _column(frame[name], str(name))]
     if len(frame):
-        found += _counted("duplicate_rows", "", int(frame.duplicated().sum()), len(frame))
+        findings += _counted("duplicate_rows", "", int(frame.duplicated().sum()), len(frame))
     if time is not None:
-        found += _times(frame, time, dimensions)
-    return sorted(found, key=lambda finding: -finding.score)
+        findings += _times(frame, time, dimensions)
+    return sorted(findings, key=lambda finding: -finding.score)
+
+
+def missing_values(counts: Mapping[str, int], rows: int) -> list[Finding]:
+    """Return the findings on values that are missing, from how many are in each column."""
+    findings = [
+        each for name, count in counts.items() for each in _counted("missing", name, count, rows)
+    ]
+    return sorted(findings, key=lambda finding: -finding.score)
 
 
 def _column(column: pd.Series, name: str) -> list[Finding]:
     import pandas as pd
 
     rows = len(column)
-    found = _counted("missing", name, int(column.isna().sum()), rows)
+    findings = _counted("missing", name, int(column.isna().sum()), rows)
     present = column.dropna()
     if len(present) > 1 and present.nunique() == 1:
-        found += _counted("constant", name, len(present), rows)
+        findings += _counted("constant", name, len(present), rows)
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         values = present.to_numpy(dtype=float)
-        found += _counted("infinite", name, int(np.isinf(values).sum()), rows)
+        findings += _counted("infinite", name, int(np.isinf(values).sum()), rows)
         negative = int((values < 0).sum())
         if values.size and 1 - negative / values.size >= _UNSIGNED:
-            found += _counted("negative", name, negative, rows)
-    return found
+            findings += _counted("negative", name, negative, rows)
+    return findings
 
 
 def _times(frame: pd.DataFrame, name: str, dimensions: Sequence[str]) -> list[Finding]:
     column = frame[name]
     twice = frame.dropna(subset=[name]).duplicated([name, *dimensions])
-    found = _counted("duplicate_times", name, int(twice.sum()), len(column))
+    findings = _counted("duplicate_times", name, int(twice.sum()), len(column))
     moments = column.dropna().drop_duplicates().sort_values()
     steps = moments.diff()
     usual = steps.median()
     wide = np.flatnonzero((steps > _GAP * usual).to_numpy())
-    for at in wide if len(moments) > 2 else []:
-        missing = round(steps.iloc[at] / usual) - 1
-        found += _counted(
-            "gap", name, missing, len(column), start=moments.iloc[at - 1], end=moments.iloc[at]
+    for row in wide if len(moments) > 2 else []:
+        missing = round(steps.iloc[row] / usual) - 1
+        findings += _counted(
+            "gap", name, missing, len(column), start=moments.iloc[row - 1], end=moments.iloc[row]
         )
-    return found
+    return findings
 
 
 def _counted(

@@ -1,4 +1,8 @@
-"""What a series does again and again: a nightly backup is a spike each time, and no anomaly."""
+"""Recurring events: what a series does again and again, so that it is no anomaly.
+
+A nightly backup is a spike each time. Why these parts: docs/log.md, "What a series does anyway"
+(2026-11-25).
+"""
 
 from __future__ import annotations
 
@@ -27,12 +31,16 @@ def recurring(
 
     Such an event has its time in one of the cycles (lengths in slots). Or it is of a kind: many
     others, at no such time either, have its direction and its size.
+
+    |..^....|..^....|..^.v..|..^....|..^....   five cycles of 7 slots, a spike in each of them
+    |..#....|..#....|..#....|..#....|..#....   usual; the fall v came once, and is not
     """
-    at, deviation = np.asarray(starts, dtype=np.float64), np.asarray(deviations, dtype=np.float64)
-    usual = np.zeros(at.size, dtype=bool)
+    slots = np.asarray(starts, dtype=np.float64)
+    deviation = np.asarray(deviations, dtype=np.float64)
+    usual = np.zeros(slots.size, dtype=bool)
     for cycle in cycles:
         if cycle >= _SHORTEST and size >= _CYCLES * cycle:
-            usual |= _at_its_time(at, deviation > 0, cycle, size)
+            usual |= _at_its_time(slots, deviation > 0, cycle, size)
     usual[~usual] = _of_one_kind(deviation[~usual])
     return usual
 
@@ -42,12 +50,12 @@ def calendar(step: float) -> list[int]:
     return [round(length / step) for length in (_DAY, _WEEK) if step and length % step == 0]
 
 
-def _at_its_time(at: Vector, up: Flags, cycle: int, size: int) -> Flags:
+def _at_its_time(slots: Vector, up: Flags, cycle: int, size: int) -> Flags:
     """Tell which came, in the same direction and near the same time, in many of the cycles."""
-    turns = (at[None, :] - at[:, None]) / cycle
+    turns = (slots[None, :] - slots[:, None]) / cycle  # a whole number: the same time
     near = np.abs(turns - np.rint(turns)) <= (cycle // _JITTER) / cycle
     alike = near & (up[None, :] == up[:, None])
-    came = [np.unique(np.rint(row[one])).size for row, one in zip(turns, alike, strict=True)]
+    came = [np.unique(np.rint(row[same])).size for row, same in zip(turns, alike, strict=True)]
     return np.asarray(np.array(came) >= max(_CYCLES, _USUAL * size / cycle), dtype=bool)
 
 

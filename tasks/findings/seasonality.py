@@ -1,4 +1,4 @@
-"""What comes back at a fixed length: hour of day, day of week, month of year, or any other."""
+"""Seasonality: what comes back at a fixed length, be it a day, a week, a year or any other."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def find_seasonality(series: pd.Series, unit: str = "") -> list[Finding]:
     even = evenly(series)
     rest = even.values - smooth(even.values, 1)
     whole = float(np.var(rest)) if rest.size else 0.0
-    found = []
+    findings = []
     for period in periods(even):
         season = seasonal(rest, even.present, period)
-        found.append(_finding(series, even, rest, season, period, whole, unit))
+        findings.append(_finding(series, even, rest, season, period, whole, unit))
         rest = rest - season
-    return sorted(found, key=lambda finding: -finding.score)
+    return sorted(findings, key=lambda finding: -finding.score)
 
 
 def periods(even: Evenly) -> list[int]:
@@ -51,22 +51,26 @@ def periods(even: Evenly) -> list[int]:
 
 @lru_cache(maxsize=16)  # every kind of finding asks for those of the same series
 def _periods(numbers: bytes, present_: bytes, step: float) -> tuple[int, ...]:
-    values, found = np.frombuffer(numbers), list[int]()
+    values, lengths = np.frombuffer(numbers), list[int]()
     present = np.frombuffer(present_, dtype=bool)
     for _ in range(_ROUNDS):
-        fitting = [p for p in _candidates(values, present, step) if p not in found]
+        fitting = [p for p in _candidates(values, present, step) if p not in lengths]
         gains = {period: _left(values, present, period) for period in fitting}
         best = min(gains, key=lambda period: gains[period], default=0)
         if not best or gains[best] > _GAIN:
             break
         best = min(p for p in gains if gains[p] <= gains[best] + 0.1 * (1 - gains[best]))
-        found.append(best)
+        lengths.append(best)
         values = values - seasonal(values, present, best)
-    return tuple(sorted(found))
+    return tuple(sorted(lengths))
 
 
 def seasonal(values: Vector, present: Flags, period: int) -> Vector:
-    """Return what the nearest other cycles say of each value: their median at its phase."""
+    """Return what the nearest other cycles say of each value: their median at its phase.
+
+    2 9 2 | 2 8 2 | 3 9 2 | 2 7 3   four cycles of three slots; of the second one's 8
+    . 9 . | . . . | . 9 . | . 7 .   the others at its phase have the median 9
+    """
     rest = np.where(present, values - smooth(values, period), np.nan)
     rows = -(-rest.size // period)
     padded = np.full(rows * period, np.nan)
@@ -100,8 +104,8 @@ def _line(values: Vector) -> Vector:
     third = n // 3
     first, last = np.median(values[:third]), np.median(values[n - third :])
     slope = (last - first) / (n - third)
-    at = np.arange(n) - (n - 1) / 2
-    return np.asarray(slope * at, dtype=np.float64)
+    from_middle = np.arange(n) - (n - 1) / 2
+    return np.asarray(slope * from_middle, dtype=np.float64)
 
 
 def _others(rows: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:

@@ -1,4 +1,4 @@
-"""A pandas series as evenly spaced numbers that the mathematics can work on."""
+"""Time series at even steps: a pandas series as numbers that the mathematics can work on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,12 @@ class Evenly(NamedTuple):
 
 
 def evenly(series: pd.Series) -> Evenly:
-    """Return the finite values of a series at even steps, in the order of its index."""
+    """Return the finite values of a series at even steps, in the order of its index.
+
+    00:00 4, 01:00 6, 02:00 8, 03:00 9, 05:00 7   most steps are an hour
+    4 6 8 9 8 7                                   values, before they are centred and scaled
+    # # # # . #                                   present
+    """
     clean = _clean(series)
     slots, step = _slots(clean.index)
     size = int(slots[-1]) + 1 if len(slots) else 0

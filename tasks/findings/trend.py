@@ -1,4 +1,4 @@
-"""Where a series is going, and how sure that is."""
+"""Trend: where a series is going, and how sure that is, in noise that remembers itself."""
 
 from __future__ import annotations
 
@@ -76,16 +76,17 @@ def _slope(values: Vector, lengths: Sequence[int]) -> _Slope:
 
     Each phase of a season has a level of its own: what is left of values and times is fitted
     (Frisch and Waugh 1933). Errors that are consistent with any autocorrelation (Newey and West)
-    call 12 % of white and 40 % of strongly autocorrelated noise a trend, this about 5 %.
+    call 12 % of white and 40 % of strongly autocorrelated noise a trend, this about 5 %
+    (docs/log.md, "Trends in noise that remembers", 2026-11-25).
     """
     from scipy import stats
     from statsmodels.regression.linear_model import GLSAR  # statsmodels.api takes a second longer
 
-    n, at = values.size, np.arange(values.size, dtype=float)
+    n, times = values.size, np.arange(values.size, dtype=float)
     for length in [1, *lengths]:
-        values, at = _levelled(values, length), _levelled(at, length)
-    memory = _memory(values - at * float(values @ at) / float(at @ at))
-    fit = GLSAR(values, at, rho=np.array([memory])).fit()
+        values, times = _levelled(values, length), _levelled(times, length)
+    memory = _memory(values - times * float(values @ times) / float(times @ times))
+    fit = GLSAR(values, times, rho=np.array([memory])).fit()
     slope, error = float(fit.params[0]), float(fit.bse[0])
     freedom = max((n - sum(lengths)) * (1 - memory) / (1 + memory) - 2, 3)
     reach = float(stats.t.isf(0.025, freedom)) * error

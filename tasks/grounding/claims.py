@@ -1,4 +1,4 @@
-"""Does a passage say what a claim says? Arithmetic and words decide, not a model's opinion.
+"""Claim verification: does a passage say what a claim says? Arithmetic and words decide.
 
 A claim holds where one window of neighbouring sentences of a passage it cites has every one of
 its numbers with the same unit, every name and content word, the same direction and the same
@@ -7,7 +7,6 @@ an invention does not pass.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -21,11 +20,11 @@ from tasks.grounding.wording import (
     opposed,
     stems,
 )
-from tasks.text.language import is_japanese, sentences
+from tasks.text.language import folded, is_japanese, split_sentences
 from thirdshift.newsroom import Claim, Passage
 
 WINDOW = 3  # neighbouring sentences
-_MEANS = 0.45  # cosine of a claim and its window
+_MEANS = 0.45  # cosine of a claim and its window: docs/log.md, "Claims of drafts" (2026-11-24)
 _MOST_CLAUSES = 6
 _CLAUSE = re.compile(r"(?<=[,;:])\s+|(?<=、)")
 _NAME = re.compile(r"(?<=[a-z,;:0-9] )[A-Z][\w-]+")
@@ -52,8 +51,8 @@ def unsupported(text: str, passage: Passage) -> str:
     worst, why = min(faults, default=(9, "the passage is empty"))
     if worst:
         return why
-    said = windows[faults.index((0, ""))].text
-    return "" if _likeness(text, said) >= _MEANS else "it does not mean what the passage says"
+    saying = windows[faults.index((0, ""))].text
+    return "" if _likeness(text, saying) >= _MEANS else "it does not mean what the passage says"
 
 
 def _checked(claim: Claim, passages: Mapping[str, Passage]) -> Claim:
@@ -72,7 +71,7 @@ def _checked(claim: Claim, passages: Mapping[str, Passage]) -> Claim:
 @lru_cache(1024)  # a process that lives for weeks must not keep every page
 def _windows(text: str) -> list[_Window]:
     """Return all runs of clauses of a sentence, and of neighbouring sentences; short ones first."""
-    split = sentences(text)
+    split = split_sentences(text)
     clauses = [
         _Window(clause, sentence)
         for sentence in split
@@ -83,9 +82,9 @@ def _windows(text: str) -> list[_Window]:
 
 def _runs(parts: Sequence[str], most: int) -> list[str]:
     return [
-        " ".join(parts[at : at + length])
+        " ".join(parts[first : first + length])
         for length in range(1, min(most, len(parts)) + 1)
-        for at in range(len(parts) - length + 1)
+        for first in range(len(parts) - length + 1)
     ]
 
 
@@ -95,7 +94,7 @@ def _fault(text: str, window: _Window) -> tuple[int, str]:
     missing = [number for number in numbers(text) if not _is_among(number, there)]
     if missing:
         return 5, f"the passage has no “{' '.join(missing[0]).strip()}”"
-    names = [name for name in _NAME.findall(text) if _plain(name) not in _plain(window.text)]
+    names = [name for name in _NAME.findall(text) if folded(name) not in folded(window.text)]
     if names:
         return 4, f"the passage does not name “{names[0]}”"
     strange = _strange(text, window.text)
@@ -111,10 +110,11 @@ def _fault(text: str, window: _Window) -> tuple[int, str]:
 
 
 def _is_among(number: Number, there: Sequence[Number]) -> bool:
-    value, unit, way = number
     return any(
-        value == other and unit in ("", its_unit) and way in ("", its_way)
-        for other, its_unit, its_way in there
+        number.value == other.value
+        and number.counted in ("", other.counted)
+        and number.direction in ("", other.direction)
+        for other in there
     )
 
 
@@ -128,9 +128,5 @@ def _strange(text: str, window: str) -> list[str]:
 def _likeness(text: str, window: str) -> float:
     from tasks.models.embedding import embedder
 
-    one, other = embedder().passage([text, window])
-    return float(one @ other)
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    claim, passage = embedder().passage([text, window])
+    return float(claim @ passage)

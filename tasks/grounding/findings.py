@@ -1,4 +1,4 @@
-"""Sentences held against facts: each number, sign, unit, direction, date and name in them.
+"""Data-to-text verification: each number, sign, unit, direction, date and name of a sentence.
 
 A model's sentence is about one finding. What the finding does not say may not be said: a rule
 that cannot tell refuses, and the plain sentence takes its place.
@@ -9,15 +9,19 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from tasks.grounding.wording import DENYING, FALLING, RISING
 from tasks.text.figures import day
 from thirdshift.findings import Finding, Quantity
 
 _LONGEST = 320  # characters
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?: \d\d:\d\d)?")
+# Unlike `wording.DIGITS` a number here has a value, a sign and a precision: it must round to the
+# finding's own, where a claim's number must be written as in its passage.
 _NUMBER = re.compile(
     r"(?P<sign>[-+−–±]?)(?<![\d.,])(?P<digits>\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)", re.I
 )
 _PERCENT = re.compile(r"\s?(%|percent(?!age point)|per cent|パーセント(?!ポイント))", re.I)
+# Numbers in words are refused, not read as in `wording`: none of them tells its precision.
 _WORD_NUMBERS = re.compile(
     r"\b(zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w*teen|twenty|thirty"
     r"|forty|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|dozens?"
@@ -25,26 +29,17 @@ _WORD_NUMBERS = re.compile(
     r"|once|first|second|several|couple|both|[kmb]n?)\b|[〇一二三四五六七八九十百千万億兆半倍割分]",
     re.IGNORECASE,
 )
-_UP = re.compile(
-    r"\b(r[io]se[sn]?|rising|increas\w*|gr[eo]w\w*|growth|climb\w*|gain\w*|up(?!\s+to)|high(?:er)?|above"
-    r"|more|surg\w*|jump\w*|soar\w*|improv\w*|exceed\w*|spik\w*|peak\w*|strong\w*)\b"
-    r"|増|上昇|上が|上回|伸び|高|プラス|急騰|改善|多",
-    re.IGNORECASE,
-)
-_DOWN = re.compile(
-    r"\b(f[ae]ll\w*|decreas\w*|declin\w*|dropp?\w*|shr[aiu]nk\w*|los[st]\w*|down|lower\w*|low|below"
-    r"|less|fewer|slump\w*|plung\w*|reduc\w*|worsen\w*|dip\w*|weak\w*|sank|sink\w*|slid\w*)\b"
-    r"|減|下落|下が|低|下回|落ち|マイナス|急落|悪化|割り込|少な",
-    re.IGNORECASE,
-)
-_UNSUPPORTED = re.compile(
-    r"\b(not?|never|n't|without|hardly|barely|neither|nor|none|because|caus\w+|due|thanks|owing"
-    r"|driv\w+|drove|led|therefore|will|forecast\w*|predict\w*|should|must|record|best|worst"
+# A level says a direction here, since the finding is one: "unusually high". In a claim it may say
+# anything ("high-grade", "peak hour"), so `wording` does without.
+_UP = re.compile(rf"\b(?:{RISING[0]}|high|peak\w*|strong\w*)\b|{RISING[1]}", re.IGNORECASE)
+_DOWN = re.compile(rf"\b(?:{FALLING[0]}|low|weak\w*)\b|{FALLING[1]}", re.IGNORECASE)
+_UNSUPPORTED = re.compile(  # denials, causes, forecasts, superlatives, other dates, markup
+    rf"\b(?:{DENYING[0]}|because|caus\w+|due|thanks|owing|driv\w+|drove|led|therefore|will|forecast\w*|predict\w*|should|must|record|best|worst"
     r"|highest|lowest|largest|smallest|most|least|ever|always|all|every(?!\s\d)|average|median"
-    r"|yesterday|today|tomorrow|last|next|this|ago|(mon|tues|wednes|thurs|fri|satur|sun)days?"
+    r"|yesterday|today|tomorrow|last|next|this|ago|(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
     r"|january|february|march|april|may|june|july|august|september|october|november|december"
     r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|but|while|whereas|although|except|opposite)\b"
-    r"|n't\b|ない|ません|なかっ|せず|ため|ので|原因|理由|最高|最低|最大|最小|昨日|今日|明日|先週"
+    rf"|{DENYING[1]}|ため|ので|原因|理由|最高|最低|最大|最小|昨日|今日|明日|先週"
     r"|今週|来週|先月|今月|来月|昨年|今年|来年|平均|しかし|一方|[月火水木金土日]曜|https?:|[<>\[\]#*`|]",
     re.IGNORECASE,
 )
@@ -83,7 +78,7 @@ _UNITLESS = re.compile(  # what may stand behind a number that has no unit
 )
 
 
-class Number(NamedTuple):
+class WrittenNumber(NamedTuple):
     """A number in a text: its value, how exactly it is written, and where."""
 
     text: str
@@ -101,9 +96,12 @@ class Number(NamedTuple):
         return near and fine and (not self.signed or (self.value < 0) == (value < 0))
 
 
-def numbers(text: str) -> list[Number]:
-    """Return every number that is written in digits; dates are numbers like any other."""
-    found = []
+def written_numbers(text: str) -> list[WrittenNumber]:
+    """Return every number that is written in digits; dates are numbers like any other.
+
+    "from -1,234.50" has one of -1234.5 with a sign and two decimals, that says -1234.504 too.
+    """
+    figures = []
     for match in _NUMBER.finditer(text):
         digits = match["digits"].rstrip(",")
         sign = match["sign"]
@@ -111,11 +109,12 @@ def numbers(text: str) -> list[Number]:
         decimals = len(mantissa.partition(".")[2]) - int(power or 0)
         value = float(f"{mantissa}e{power or 0}") * (-1 if sign in tuple("-−–") else 1)
         end = match.start("digits") + len(digits)
-        found.append(Number(match[0], value, decimals, bool(sign), match.start(), end))
-    return found
+        figure = WrittenNumber(match[0], value, decimals, bool(sign), match.start(), end)
+        figures.append(figure)
+    return figures
 
 
-def faults(
+def find_faults(
     sentence: str, finding: Finding, own: Sequence[str], others: Collection[str] = ()
 ) -> list[str]:
     """Return what a sentence says that its finding does not; empty where it stands.
@@ -127,18 +126,18 @@ def faults(
     if not 0 < len(text) <= _LONGEST or "\n" in text:
         return ["it is no single sentence"]
     bare, missing = _without(text, own)
-    found = [f"it does not name {name}" for name in missing]
+    faults = [f"it does not name {name}" for name in missing]
     strange = [name for name in others if name not in own and _mentions(bare, name)]
-    found += [f"it names {name}" for name in strange]
-    found += _dates(bare, finding)
+    faults += [f"it names {name}" for name in strange]
+    faults += _dates(bare, finding)
     bare = _DATE.sub("§", bare)
-    found += [f"{match[0]!r} is not for it to say" for match in _UNSUPPORTED.finditer(bare)]
-    found += [f"{match[0]!r} is a number in words" for match in _WORD_NUMBERS.finditer(bare)]
-    found += _directions(bare, finding)
-    for number in numbers(bare):
+    faults += [f"{match[0]!r} is not for it to say" for match in _UNSUPPORTED.finditer(bare)]
+    faults += [f"{match[0]!r} is a number in words" for match in _WORD_NUMBERS.finditer(bare)]
+    faults += _directions(bare, finding)
+    for number in written_numbers(bare):
         if not _holds(number, bare, finding):
-            found.append(f"{number.text} is not what the finding says there")
-    return found
+            faults.append(f"{number.text} is not what the finding says there")
+    return faults
 
 
 def _without(text: str, own: Sequence[str]) -> tuple[str, list[str]]:
@@ -167,9 +166,9 @@ def _bounded(name: str) -> str:
 
 def _dates(text: str, finding: Finding) -> list[str]:
     known = [day(finding.start), day(finding.end)]
-    said = _DATE.findall(text)
-    wrong = [f"{date} is not its date" for date in said if date not in known]
-    if not wrong and len(said) > 1 and said != known:
+    dates = _DATE.findall(text)
+    wrong = [f"{date} is not its date" for date in dates if date not in known]
+    if not wrong and len(dates) > 1 and dates != known:
         wrong.append("its dates are not in their order")
     return wrong
 
@@ -185,24 +184,24 @@ def _directions(text: str, finding: Finding) -> list[str]:
     return ["it speaks of a direction"] if up or down else []
 
 
-def _holds(number: Number, text: str, finding: Finding) -> bool:
+def _holds(number: WrittenNumber, text: str, finding: Finding) -> bool:
     """Tell whether a number is one of the finding's, in its unit and in its role."""
     return any(
-        number.says(one.value)
-        and _signed(number, one)
-        and (end := _unit_end(number, one, text)) is not None
-        and one.name in _roles(text[: number.start], text[end:])
-        for one in finding.values
+        number.says(quantity.value)
+        and _signed(number, quantity)
+        and (end := _unit_end(number, quantity, text)) is not None
+        and quantity.name in _roles(text[: number.start], text[end:])
+        for quantity in finding.values
     )
 
 
-def _signed(number: Number, quantity: Quantity) -> bool:
+def _signed(number: WrittenNumber, quantity: Quantity) -> bool:
     """Tell whether a number without sign may say a negative value: only what a word directs."""
     directed = quantity.name in _OFFSETS
     return quantity.value >= 0 or number.signed or directed
 
 
-def _unit_end(number: Number, quantity: Quantity, text: str) -> int | None:
+def _unit_end(number: WrittenNumber, quantity: Quantity, text: str) -> int | None:
     """Return where the number's unit ends; None where it has another unit than the quantity."""
     behind = text[number.end :]
     percent = _PERCENT.match(behind)

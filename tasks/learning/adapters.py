@@ -1,4 +1,4 @@
-"""Versions of adapters: kept with what made them, published as whole models, switched, undone.
+"""Model registry: versions of adapters with what made them, published, switched, undone.
 
 Files come first, under a temporary name, and are registered last: whatever moment the power goes,
 a version is there whole or not at all. What is current is one file's say
@@ -8,7 +8,6 @@ a version is there whole or not at all. What is current is one file's say
 import json
 import logging
 import shutil
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -16,21 +15,21 @@ from typing import Any, Literal
 from filelock import FileLock
 from pydantic import Field
 
-from tasks.learning.canary import compare
+from tasks.learning import canary
 from tasks.learning.weights.base import base_weights
 from tasks.learning.weights.conversion import content
-from tasks.learning.weights.lora import CONFIG, WEIGHTS, read
+from tasks.learning.weights.lora import CONFIG, WEIGHTS, read_adapter
 from tasks.learning.weights.merging import merge
-from tasks.machine.disk import sync
+from tasks.machine.disk import whole_folder, write_whole
 from tasks.memory.store import store
 from tasks.models.current import Choice, choice, choose
 from tasks.models.runtime import runtime
 from thirdshift.errors import AdapterRefused, NotFound
+from thirdshift.learning import DatasetManifest
 from thirdshift.records import Record, now
 from thirdshift.settings import settings
 
 State = Literal["candidate", "rejected", "published", "current", "retired"]
-
 
 log = logging.getLogger(__name__)
 
@@ -60,25 +59,33 @@ class Version(Record):
         """The name it is served under."""
         return f"thirdshift-{self.id}"
 
+    @property
+    def dataset(self) -> DatasetManifest | None:
+        """What it was taught; None where its manifest does not say."""
+        dataset = self.manifest.get("dataset")
+        return DatasetManifest.model_validate(dataset) if dataset else None
+
 
 def versions() -> list[Version]:
     """Return all versions, the oldest first."""
     rows = store().rows("adapters").to_pylist()
-    found = choice()
-    now_served = found.version if found else ""
-    read_rows = [Version(**row | {"manifest": json.loads(row["manifest"])}) for row in rows]
-    told = [
-        one.model_copy(update={"state": "current"}) if one.id == now_served else one
-        for one in read_rows
-    ]
-    return sorted(told, key=lambda one: (one.created_at, one.number))
+    listed = [Version(**row | {"manifest": json.loads(row["manifest"])}) for row in rows]
+    current = choice()
+    if current:
+        listed = [_marked(version, current) for version in listed]
+    return sorted(listed, key=lambda version: (version.created_at, version.number))
+
+
+def _marked(version: Version, current: Choice) -> Version:
+    serves = version.id == current.version
+    return version.model_copy(update={"state": "current"}) if serves else version
 
 
 def version(name: str) -> Version:
     """Return a version by name; raises NotFound."""
-    for one in versions():
-        if one.id == name:
-            return one
+    for candidate in versions():
+        if candidate.id == name:
+            return candidate
     raise NotFound(f"There is no adapter {name}.", "See `thirdshift adapters list`.")
 
 
@@ -87,9 +94,10 @@ def add(series: str, folder: Path, manifest: dict[str, Any]) -> Version:
 
     Raises ModelUnsupported where it could not be published anyway.
     """
-    read(folder)
+    read_adapter(folder)
     with _turn():
-        number = max((one.number for one in versions() if one.series == series), default=0) + 1
+        numbers = (earlier.number for earlier in versions() if earlier.series == series)
+        number = max(numbers, default=0) + 1
         base = runtime().base_file()
         new = Version(
             id=f"{series}:v{number}",
@@ -107,17 +115,13 @@ def add(series: str, folder: Path, manifest: dict[str, Any]) -> Version:
 
 
 def _copy(folder: Path, new: Version) -> None:
-    part = new.folder.with_suffix(".part")
-    for old in (part, new.folder):  # of a version that was never registered
+    stale = (new.folder, *new.folder.parent.glob(f"{new.folder.name}.*.part"))
+    for old in stale:  # of a version that was never registered
         shutil.rmtree(old, ignore_errors=True)
-    part.mkdir(parents=True)
-    for name in (WEIGHTS, CONFIG):
-        shutil.copyfile(folder / name, part / name)
-    (part / "manifest.json").write_text(json.dumps(new.manifest, indent=2, default=str))
-    for file in (*part.iterdir(), part):
-        sync(file)
-    part.replace(new.folder)
-    sync(new.folder.parent)
+    with whole_folder(new.folder, durable=True) as part:
+        for name in (WEIGHTS, CONFIG):
+            shutil.copyfile(folder / name, part / name)
+        write_whole(part / "manifest.json", json.dumps(new.manifest, indent=2, default=str))
 
 
 def reject(name: str, reason: str) -> Version:
@@ -130,32 +134,34 @@ def publish(name: str) -> Version:
 
     Raises AdapterRefused where the gate rejected it or its base is no longer the one served.
     """
-    one = version(name)
-    if one.state in {"published", "current"} and runtime().model_bytes(one.model):
-        return one
-    if one.state == "rejected":
-        raise AdapterRefused(f"{name} was rejected: {one.reason}", "Train again.")
+    candidate = version(name)
+    if candidate.state in {"published", "current"} and runtime().model_bytes(candidate.model):
+        return candidate
+    if candidate.state == "rejected":
+        raise AdapterRefused(f"{name} was rejected: {candidate.reason}", "Train again.")
     base = runtime().base_file()
-    if (one.runtime, one.base_content) != (runtime().name, content(base)):
-        raise AdapterRefused(f"{name} was trained on {one.base}, another base is served now.")
+    if (candidate.runtime, candidate.base_content) != (runtime().name, content(base)):
+        raise AdapterRefused(f"{name} was trained on {candidate.base}, another base is served now.")
     with _turn():
-        merged = one.folder / "merged.gguf"
-        merge(base, one.folder, merged)
-        runtime().publish(one.model, merged, like=one.base)
+        for rest in candidate.folder.glob("merged.gguf*"):  # of a merge that was broken off
+            rest.unlink()
+        merged = candidate.folder / "merged.gguf"
+        merge(base, candidate.folder, merged)
+        runtime().publish(candidate.model, merged, like=candidate.base)
         merged.unlink()
-        return _record(_changed(one, "published"))
+        return _record(_changed(candidate, "published"))
 
 
 def promote(name: str) -> Version:
     """Let a version answer in the place of the sentinel, published first where it is not."""
-    one = publish(name)
+    new = publish(name)
     before = choice()
     if before and before.version == name:
-        return one
-    _prove(one)
-    earlier = (*before.before, before.version) if before and before.base == one.base else ()
+        return new
+    _prove(new)
+    earlier = (*before.before, before.version) if before and before.base == new.base else ()
     choose(
-        Choice(runtime=one.runtime, base=one.base, version=name, model=one.model, before=earlier)
+        Choice(runtime=new.runtime, base=new.base, version=name, model=new.model, before=earlier)
     )
     if before:
         runtime().unload(before.model)
@@ -163,14 +169,16 @@ def promote(name: str) -> Version:
     return version(name)
 
 
-def _prove(one: Version) -> None:
+def _prove(new: Version) -> None:
     """Refuse a published model that is not what was trained, by log-probability."""
-    found = compare(runtime(), one.model, base_weights(runtime().base_file()), one.folder)
-    log.info("Canary of %s: %s", one.id, found)
-    if found.verdict:
-        _record(_changed(one, "rejected", found.verdict))
-        runtime().remove(one.model)
-        raise AdapterRefused(f"{one.id}: {found.verdict}", "The model before it still serves.")
+    comparison = canary.compare(
+        runtime(), new.model, base_weights(runtime().base_file()), new.folder
+    )
+    log.info("Canary of %s: %s", new.id, comparison)
+    if comparison.fault:
+        _record(_changed(new, "rejected", comparison.fault))
+        runtime().remove(new.model)
+        raise AdapterRefused(f"{new.id}: {comparison.fault}", "The model before it still serves.")
 
 
 def rollback() -> Version | None:
@@ -178,17 +186,17 @@ def rollback() -> Version | None:
 
     Raises NotFound where the base serves already.
     """
-    now_served = choice()
-    if now_served is None:
+    current = choice()
+    if current is None:
         raise NotFound("The base model serves; there is nothing to roll back to.")
-    *earlier, last = ("", *now_served.before)
+    *earlier, last = ("", *current.before)
     if not last:
         choose(None)
     else:
-        one = publish(last)
-        update = {"version": last, "model": one.model, "before": tuple(earlier[1:])}
-        choose(now_served.model_copy(update=update))
-    runtime().unload(now_served.model)
+        model = publish(last).model
+        update = {"version": last, "model": model, "before": tuple(earlier[1:])}
+        choose(current.model_copy(update=update))
+    runtime().unload(current.model)
     return version(last) if last else None
 
 
@@ -197,42 +205,28 @@ def prune() -> list[Version]:
 
     The current version and the one before it stay.
     """
-    found = choice()
-    kept = {found.version, *found.before[-1:]} if found else set()
-    held = [one for one in versions() if one.state in {"published", "current"}]
+    current = choice()
+    needed = {current.version, *current.before[-1:]} if current else set()
+    published = [held for held in versions() if held.state in {"published", "current"}]
     room, retired = settings().learning.versions_gb * 1e9, []
-    for count, one in enumerate(reversed(held), 1):
-        room -= runtime().model_bytes(one.model)
-        if one.id not in kept and (count > settings().learning.keep_versions or room < 0):
-            retired.append(_record(_changed(one, "retired", "to save disk")))
-            runtime().remove(one.model)
+    for count, held in enumerate(reversed(published), 1):
+        room -= runtime().model_bytes(held.model)
+        if held.id not in needed and (count > settings().learning.keep_versions or room < 0):
+            retired.append(_record(_changed(held, "retired", "to save disk")))
+            runtime().remove(held.model)
     return retired
 
 
-def _changed(one: Version, state: State, reason: str = "") -> Version:
-    return one.model_copy(update={"state": state, "reason": reason, "changed_at": now()})
+def _changed(version: Version, state: State, reason: str = "") -> Version:
+    return version.model_copy(update={"state": state, "reason": reason, "changed_at": now()})
 
 
-def _record(one: Version) -> Version:
-    row = one.model_dump() | {"manifest": json.dumps(one.manifest, default=str)}
+def _record(version: Version) -> Version:
+    row = version.model_dump() | {"manifest": json.dumps(version.manifest, default=str)}
     store().upsert("adapters", [row])
-    return one
+    return version
 
 
 def _turn() -> FileLock:
     settings().adapters_path.mkdir(parents=True, exist_ok=True)
     return FileLock(settings().adapters_path / ".lock")
-
-
-def answers(name: str, prompts: Sequence[str], max_tokens: int = 128) -> list[dict[str, str]]:
-    """Ask the bare base and a version the same; the version is published where it is not."""
-    one, base = publish(name), runtime().base_model()
-
-    def ask(model: str, prompt: str) -> str:
-        chat = runtime().chat(model=model, max_tokens=max_tokens)
-        return str(chat.invoke(prompt).content).strip()
-
-    before = [ask(base, prompt) for prompt in prompts]
-    after = [ask(one.model, prompt) for prompt in prompts]
-    columns = zip(prompts, before, after, strict=True)
-    return [{"prompt": a, "before": b, "after": c} for a, b, c in columns]

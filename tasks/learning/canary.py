@@ -1,4 +1,4 @@
-"""The canary: is the served model the trained one? Told by log-probabilities, never by its text.
+"""Canary test: is the served model the trained one? Told by log-probabilities, never by text.
 
 A wrong row order or a forgotten factor passes every look at greedy text; it does not pass this.
 """
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tasks.models.protocol import ModelRuntime
 
 TOP = 20  # tokens compared after each text, the likeliest
+# Both measured: docs/log.md, 2026-11-24 "Taught, judged, served, taken back".
 TOLERANCE = 0.08  # nats in the mean, with 8-bit weights and activations; a forgotten rank costs 2
 NOISE = 1.5  # times what the served base is from its own weights: 0.10 with 4 bits
 _WIDER = 5 * TOP  # of MLX's, among which the served ones must be
@@ -25,6 +26,7 @@ QUESTIONS = (
     "What is seven times eight?",
     "Name three colours.",
 )
+Logprobs = Mapping[str, float]  # by token
 OPENINGS = ("The weather today", "In the morning I", "夜の仕事は", "def add(a, b):\n")
 
 
@@ -41,7 +43,7 @@ class Comparison(Record):
     noise: float
 
     @property
-    def verdict(self) -> str:
+    def fault(self) -> str:
         """Say what is wrong; empty where the served model is the trained one."""
         if not self.tokens or self.mean > max(TOLERANCE, NOISE * self.noise):
             return f"The served model is {self.mean:.3f} nats from the trained one."
@@ -66,26 +68,23 @@ def compare(
     tuned = load_adapters(bare, str(adapter))
     tuned.eval()
     after = [_expected(tuned, tokenizer, text) for text in prompts]
-    told = [models.next_tokens(model, text, TOP) for text in prompts]
-    told_base = [models.next_tokens(models.base_model(), text, TOP) for text in prompts]
-    off = _differences(told, after)
+    served = [models.next_tokens(model, text, TOP) for text in prompts]
+    served_base = [models.next_tokens(models.base_model(), text, TOP) for text in prompts]
+    off = _differences(served, after)
     return Comparison(
         tokens=len(off),
         mean=_mean(off),
         largest=max(off, default=0.0),
-        base_mean=_mean(_differences(told, before)),
-        noise=_mean(_differences(told_base, before)),
+        base_mean=_mean(_differences(served, before)),
+        noise=_mean(_differences(served_base, before)),
     )
-
-
-Logprobs = Mapping[str, float]  # by token
 
 
 def _differences(served: Sequence[Logprobs], weights: Sequence[Logprobs]) -> list[float]:
     return [
         abs(logprob - expected[token])
-        for told, expected in zip(served, weights, strict=True)
-        for token, logprob in told.items()
+        for likeliest, expected in zip(served, weights, strict=True)
+        for token, logprob in likeliest.items()
         if token in expected
     ]
 
@@ -96,14 +95,14 @@ def _mean(values: Sequence[float]) -> float:
 
 def _prompts(tokenizer: Any) -> list[str]:
     """Return texts as both sides read them; each adds a model's own first token by itself."""
-    asked = [[{"role": "user", "content": one}] for one in QUESTIONS]
     if tokenizer.chat_template is None:
         return [*OPENINGS, *QUESTIONS]
-    told = [
-        tokenizer.apply_chat_template(one, add_generation_prompt=True, tokenize=False)
-        for one in asked
+    chats = [[{"role": "user", "content": question}] for question in QUESTIONS]
+    texts = [
+        tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        for chat in chats
     ]
-    return [*OPENINGS, *(text.removeprefix(tokenizer.bos_token or "") for text in told)]
+    return [*OPENINGS, *(text.removeprefix(tokenizer.bos_token or "") for text in texts)]
 
 
 def _expected(model: Any, tokenizer: Any, text: str) -> dict[str, float]:
@@ -112,5 +111,5 @@ def _expected(model: Any, tokenizer: Any, text: str) -> dict[str, float]:
     logits = model(mx.array([tokenizer.encode(text)]))[0, -1].astype(mx.float32)
     logprobs = logits - mx.logsumexp(logits)
     likeliest = mx.argsort(-logprobs)[:_WIDER].tolist()
-    texts = ((tokenizer.decode([one]), float(logprobs[one])) for one in likeliest)
-    return {token: logprob for token, logprob in texts if token and "\ufffd" not in token}
+    texts = ((tokenizer.decode([token]), float(logprobs[token])) for token in likeliest)
+    return {text: logprob for text, logprob in texts if text and "\ufffd" not in text}

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks.learning.adapters import version
-from tasks.learning.weights.lora import Adapter, read, tensors
+from tasks.learning.weights.lora import Adapter, pairs_by_tensor, read_adapter
 from tasks.learning.weights.merging import merge
+from tasks.machine.disk import whole_file, whole_folder, write_whole
 from tasks.models.gguf_layout import layout
 from tasks.models.runtime import runtime
 from thirdshift.errors import AdapterRefused
@@ -18,18 +19,18 @@ def export(name: str, form: str, target: Path) -> None:
 
     Raises NotFound, and AdapterRefused where the target exists: nothing is overwritten.
     """
-    one = version(name)
+    source = version(name)
     if target.exists():
         raise AdapterRefused(f"{target} exists already.", "Name another place.")
-    target.parent.mkdir(parents=True, exist_ok=True)
     if form == "mlx":
-        shutil.copytree(one.folder, target)
+        with whole_folder(target) as part:
+            shutil.copytree(source.folder, part, dirs_exist_ok=True)
     elif form == "peft":
-        peft_folder(one.folder, target, one.base)
+        peft_folder(source.folder, target, source.base)
     elif form == "gguf":
-        gguf_adapter(runtime().base_file(), one.folder, target)
+        gguf_adapter(runtime().base_file(), source.folder, target)
     else:
-        merge(runtime().base_file(), one.folder, target)
+        merge(runtime().base_file(), source.folder, target)
 
 
 def gguf_adapter(base: Path, folder: Path, target: Path) -> None:
@@ -40,21 +41,20 @@ def gguf_adapter(base: Path, folder: Path, target: Path) -> None:
     import gguf
     import numpy as np
 
-    source, adapter = layout(base), read(folder)
-    pairs = tensors(adapter, source)
-    temporary = target.with_suffix(".part")
-    writer = gguf.GGUFWriter(temporary, source.keys["general.architecture"])
-    writer.add_type(gguf.GGUFType.ADAPTER)
-    writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
-    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha(adapter))
-    for name, pair in pairs.items():
-        writer.add_tensor(f"{name}.lora_a", np.ascontiguousarray(pair.a.T))
-        writer.add_tensor(f"{name}.lora_b", np.ascontiguousarray(pair.b.T))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    temporary.replace(target)
+    source, adapter = layout(base), read_adapter(folder)
+    pairs = pairs_by_tensor(adapter, source)
+    with whole_file(target) as part:
+        writer = gguf.GGUFWriter(part, source.keys["general.architecture"])
+        writer.add_type(gguf.GGUFType.ADAPTER)
+        writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+        writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha(adapter))
+        for name, pair in pairs.items():
+            writer.add_tensor(f"{name}.lora_a", np.ascontiguousarray(pair.a.T))
+            writer.add_tensor(f"{name}.lora_b", np.ascontiguousarray(pair.b.T))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
 
 
 def alpha(adapter: Adapter) -> float:
@@ -70,15 +70,16 @@ def peft_folder(folder: Path, target: Path, base: str) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
-    adapter = read(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    adapter = read_adapter(folder)
     arrays = {}
     for module, pair in adapter.pairs.items():
         name = f"base_model.model.{module}"
         arrays[f"{name}.lora_A.weight"] = np.ascontiguousarray(pair.a.T)
         arrays[f"{name}.lora_B.weight"] = np.ascontiguousarray(pair.b.T)
-    save_file(arrays, target / "adapter_model.safetensors", metadata={"format": "pt"})
-    (target / "adapter_config.json").write_text(json.dumps(_peft_config(adapter, base), indent=2))
+    config = json.dumps(_peft_config(adapter, base), indent=2)
+    with whole_folder(target) as part:
+        save_file(arrays, part / "adapter_model.safetensors", metadata={"format": "pt"})
+        write_whole(part / "adapter_config.json", config)
 
 
 def _peft_config(adapter: Adapter, base: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The disk: room that must stay free, files whole or not at all, digests, old copies swept."""
 
 import hashlib
+import math
 import os
 import secrets
 import shutil
@@ -80,6 +81,11 @@ def whole_folder(path: Path, *, durable: bool = False) -> Iterator[Path]:
         sync(path.parent)
 
 
+def sweep_parts(folder: Path) -> int:
+    """Remove what atomic writes below a folder left when their process was killed, a day ago."""
+    return sweep(folder.rglob(f"*.{'[0-9a-f]' * 8}.part"), timedelta(days=1))
+
+
 def _part(path: Path) -> Path:
     """Return a name beside a path that no other process or thread takes."""
     return path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
@@ -107,11 +113,19 @@ def sweep(paths: Iterable[Path], age: timedelta) -> int:
     """
     limit = (now() - age).timestamp()
     copies = (path for path in paths if path.suffix != ".lock")
-    old = [path for path in copies if path.stat().st_mtime < limit]
+    old = [path for path in copies if _changed_at(path) < limit]
     size = sum(file.stat().st_size for path in old for file in _files(path))
     for path in old:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return size
+
+
+def _changed_at(path: Path) -> float:
+    """Return when a file or folder last changed; one that has gone meanwhile is never old."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Ends a process of ours when its parent dies, so that a killed supervisor leaves no orphans."""
+"""Orphan prevention: a process of ours ends when its parent dies, so none outlives a kill."""
 
 import os
 import signal

@@ -3,34 +3,29 @@
 import ctypes
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
-from tasks.machine.probes import (
-    Absent,
-    Counter,
-    Found,
-    Say,
-    said,
-)
+from tasks.machine.probes import Absent, Counter, Measurement, Run, output_of
 
 _TRIPS = {"passive": "fair", "active": "fair", "hot": "serious", "critical": "critical"}
 LEVELS = ("nominal", "fair", "serious", "critical")
+# Cooling devices that slow a processor down; fans are none.
 _THROTTLES = re.compile(r"Processor|cpufreq|intel_powerclamp|thermal-cpu", re.IGNORECASE)
 _TERMINALS = ("dev/pts/[0-9]*", "dev/tty[0-9]*", "dev/ttyS*")
 
 
 class Linux:
-    """A Linux machine whose files lie below `root`, asked through `say`."""
+    """A Linux machine whose files lie below `root`; `run` runs its commands."""
 
-    def __init__(self, root: Path = Path("/"), say: Say = said) -> None:
+    def __init__(self, root: Path = Path("/"), run: Run = output_of) -> None:
         self._root = root
-        self._say = say
+        self._run = run
 
-    def idle(self) -> Found:
+    def idle(self) -> Measurement:
         """Return seconds since the last input: of X11, else by logind, else on a terminal."""
         reasons = []
-        ways: list[Callable[[], Found]] = [self._x11_idle, self._logind_idle, self._terminal_idle]
+        ways = (self._x11_idle, self._logind_idle, self._terminal_idle)
         for way in ways:
             try:
                 return way()
@@ -38,43 +33,43 @@ class Linux:
                 reasons.append(str(absent))
         raise Absent(" ".join(reasons))
 
-    def power(self) -> Found:
+    def power(self) -> Measurement:
         """Return `ac` where any supply from outside is online, else `battery`."""
         mains = [_text(supply / "online") for supply in self._supplies("Mains", "USB")]
         batteries = [_text(supply / "status") for supply in self._supplies("Battery")]
         source = "/sys/class/power_supply"
         if "1" in mains:
-            return Found("ac", "", source)
+            return Measurement("ac", "", source)
         if mains or "Discharging" in batteries:
-            return Found("battery", "", source)
+            return Measurement("battery", "", source)
         if batteries:
-            return Found("ac", "", source)
+            return Measurement("ac", "", source)
         raise Absent(f"{source} lists neither mains nor battery.")
 
-    def battery(self) -> Found:
+    def battery(self) -> Measurement:
         """Return the charge in percent; the emptiest battery counts."""
         charges = [_number(supply / "capacity") for supply in self._supplies("Battery")]
         known = [charge for charge in charges if charge is not None]
         if not known:
             raise Absent("/sys/class/power_supply lists no battery.")
-        return Found(min(known), "%", "/sys/class/power_supply")
+        return Measurement(min(known), "%", "/sys/class/power_supply")
 
-    def thermal(self) -> Found:
+    def thermal(self) -> Measurement:
         """Return the worst of: a zone above its trip point, a processor the kernel throttles."""
         levels = [level for zone in self._zones() for level in _zone_levels(zone)]
         if not levels:
             raise Absent("No zone of /sys/class/thermal names a temperature and its limits.")
         if self._throttled():
             levels.append("serious")
-        return Found(max(levels, key=LEVELS.index), "", "/sys/class/thermal")
+        return Measurement(max(levels, key=LEVELS.index), "", "/sys/class/thermal")
 
-    def pressure(self) -> Found:
+    def pressure(self) -> Measurement:
         """Return the share of the last 10 s in which something waited for memory."""
         text = _text(self._root / "proc/pressure/memory") or ""
-        found = re.search(r"some avg10=([\d.]+)", text)
-        if not found:
+        stalled = re.search(r"some avg10=([\d.]+)", text)
+        if not stalled:
             raise Absent("This kernel has no /proc/pressure/memory.")
-        return Found(float(found[1]), "% of 10 s stalled", "/proc/pressure/memory")
+        return Measurement(float(stalled[1]), "% of 10 s stalled", "/proc/pressure/memory")
 
     def counters(self) -> tuple[list[Counter], str]:
         """Return RAPL's packages and memory; `psys` and the parts of a package count twice."""
@@ -84,27 +79,27 @@ class Linux:
             raise Absent("There is no /sys/class/powercap/intel-rapl: this machine has no meter.")
         return [_counter(zone) for zone in counted], "RAPL (/sys/class/powercap)"
 
-    def _x11_idle(self) -> Found:
+    def _x11_idle(self) -> Measurement:
         milliseconds = _screensaver_idle()
-        return Found(milliseconds / 1e3, "s", "X11 screen saver extension")
+        return Measurement(milliseconds / 1e3, "s", "X11 screen saver extension")
 
-    def _logind_idle(self) -> Found:
-        text = self._say("loginctl", "show-session", "-p", "IdleHint", "-p", "IdleSinceHint")
+    def _logind_idle(self) -> Measurement:
+        text = self._run("loginctl", "show-session", "-p", "IdleHint", "-p", "IdleSinceHint")
         hints = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
         since = int(hints.get("IdleSinceHint") or 0)
         if not since:
             raise Absent("logind knows of no session.")
         idle = time.time() - since / 1e6 if hints.get("IdleHint") == "yes" else 0.0
-        return Found(round(max(idle, 0.0), 1), "s", "logind IdleHint")
+        return Measurement(round(max(idle, 0.0), 1), "s", "logind IdleHint")
 
-    def _terminal_idle(self) -> Found:
+    def _terminal_idle(self) -> Measurement:
         # The access time is the last input, as `who -u` has it; output moves the other times.
         times = [path.stat().st_atime for name in _TERMINALS for path in self._root.glob(name)]
         if not times:
             raise Absent("There is no terminal.")
         last = max(*times, _booted(self._root))  # a terminal nobody used has the image's time
         idle = round(max(time.time() - last, 0.0), 1)
-        return Found(idle, "s", "last input on /dev/pts and /dev/tty")
+        return Measurement(idle, "s", "last input on /dev/pts and /dev/tty")
 
     def _supplies(self, *kinds: str) -> Iterable[Path]:
         for supply in sorted((self._root / "sys/class/power_supply").glob("*")):
@@ -117,8 +112,12 @@ class Linux:
 
     def _throttled(self) -> bool:
         devices = (self._root / "sys/class/thermal").glob("cooling_device*")
-        processors = [one for one in devices if _THROTTLES.search(_text(one / "type") or "")]
-        return any((_number(one / "cur_state") or 0) > 0 for one in processors)
+        states = (
+            _number(device / "cur_state")
+            for device in devices
+            if _THROTTLES.search(_text(device / "type") or "")
+        )
+        return any(state is not None and state > 0 for state in states)
 
 
 def _zone_levels(zone: Path) -> Iterable[str]:
@@ -143,8 +142,9 @@ def _counter(zone: Path) -> Counter:
 
 
 def _booted(root: Path) -> float:
-    found = re.search(r"^btime (\d+)", _text(root / "proc/stat") or "", re.MULTILINE)
-    return float(found[1]) if found else 0.0
+    """Return when the machine was started, as a timestamp; 0 where it does not say."""
+    line = re.search(r"^btime (\d+)", _text(root / "proc/stat") or "", re.MULTILINE)
+    return float(line[1]) if line else 0.0
 
 
 def _text(path: Path) -> str | None:

@@ -3,13 +3,7 @@
 import re
 from typing import Any
 
-from tasks.machine.probes import (
-    Absent,
-    Counter,
-    Found,
-    Say,
-    said,
-)
+from tasks.machine.probes import Absent, Counter, Measurement, Run, output_of
 
 _PRESSURE = "com.apple.system.thermalpressurelevel"
 # OSThermalNotification.h has five levels; Foundation's thermalState has these four names.
@@ -19,51 +13,51 @@ _PARTS = ("cpu_total_mj", "gpu_mj", "dram_mj", "ane_mj")
 
 
 class Mac:
-    """A Mac, asked through `say`, a function that runs a command."""
+    """A Mac, asked through `run`, which runs a command."""
 
-    def __init__(self, say: Say = said) -> None:
-        self._say = say
+    def __init__(self, run: Run = output_of) -> None:
+        self._run = run
         self._monitor: Any = None  # its counters are only comparable with each other
 
-    def idle(self) -> Found:
+    def idle(self) -> Measurement:
         """Return seconds since keyboard, mouse or trackpad were touched."""
-        text = self._say("ioreg", "-c", "IOHIDSystem", "-d", "4")
-        times = [int(found) for found in re.findall(r'"HIDIdleTime" = (\d+)', text)]
+        text = self._run("ioreg", "-c", "IOHIDSystem", "-d", "4")
+        times = [int(time) for time in re.findall(r'"HIDIdleTime" = (\d+)', text)]
         if not times:
             raise Absent("ioreg shows no HIDIdleTime: no keyboard or screen is attached.")
-        return Found(min(times) / 1e9, "s", "ioreg HIDIdleTime")
+        return Measurement(min(times) / 1e9, "s", "ioreg HIDIdleTime")
 
-    def power(self) -> Found:
+    def power(self) -> Measurement:
         """Return `ac`, or `battery` (a UPS is one)."""
-        found = re.search(r"drawing from '(\w+) Power'", self._say("pmset", "-g", "batt"))
-        if not found:
+        source = re.search(r"drawing from '(\w+) Power'", self._run("pmset", "-g", "batt"))
+        if not source:
             raise Absent("pmset -g batt names no power source.")
-        return Found("ac" if found[1] == "AC" else "battery", "", "pmset -g batt")
+        return Measurement("ac" if source[1] == "AC" else "battery", "", "pmset -g batt")
 
-    def battery(self) -> Found:
+    def battery(self) -> Measurement:
         """Return the charge in percent."""
-        found = re.search(r"(\d+)%;", self._say("pmset", "-g", "batt"))
-        if not found:
+        charge = re.search(r"(\d+)%;", self._run("pmset", "-g", "batt"))
+        if not charge:
             raise Absent("pmset -g batt lists no battery.")
-        return Found(float(found[1]), "%", "pmset -g batt")
+        return Measurement(float(charge[1]), "%", "pmset -g batt")
 
-    def thermal(self) -> Found:
+    def thermal(self) -> Measurement:
         """Return thermald's pressure; where it says nothing, whether the CPU is held back."""
-        found = re.search(rf"{_PRESSURE} (\d+)", self._say("notifyutil", "-g", _PRESSURE))
-        if found and int(found[1]) in _THERMAL:
-            return Found(_THERMAL[int(found[1])], "", f"notifyutil {_PRESSURE}")
-        limit = re.search(r"CPU_Speed_Limit\s*= (\d+)", self._say("pmset", "-g", "therm"))
+        level = re.search(rf"{_PRESSURE} (\d+)", self._run("notifyutil", "-g", _PRESSURE))
+        if level and int(level[1]) in _THERMAL:
+            return Measurement(_THERMAL[int(level[1])], "", f"notifyutil {_PRESSURE}")
+        limit = re.search(r"CPU_Speed_Limit\s*= (\d+)", self._run("pmset", "-g", "therm"))
         if not limit:
             raise Absent("Neither notifyutil nor pmset -g therm knows the thermal state.")
-        return Found("nominal" if limit[1] == "100" else "serious", "", "pmset -g therm")
+        return Measurement("nominal" if limit[1] == "100" else "serious", "", "pmset -g therm")
 
-    def pressure(self) -> Found:
+    def pressure(self) -> Measurement:
         """Return normal, warning or critical."""
-        level = self._say("sysctl", "-n", "kern.memorystatus_vm_pressure_level").strip()
+        level = self._run("sysctl", "-n", "kern.memorystatus_vm_pressure_level").strip()
         if not level.isdigit() or int(level) not in _MEMORY:
             raise Absent(f"The kernel's memory pressure level is {level or 'empty'}.")
         source = "sysctl kern.memorystatus_vm_pressure_level"
-        return Found(_MEMORY[int(level)], "", source)
+        return Measurement(_MEMORY[int(level)], "", source)
 
     def counters(self) -> tuple[list[Counter], str]:
         """Return joules of CPU, GPU, memory and Neural Engine: those this chip counts."""

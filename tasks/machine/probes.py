@@ -1,4 +1,4 @@
-"""What sensors are made of: a probe finds a value and names its source, or says why not."""
+"""Probes: what sensors are made of; each measures and names its source, or says why not."""
 
 import subprocess
 from collections.abc import Callable
@@ -11,7 +11,7 @@ class Absent(Exception):
     """There is nothing to read; the message says why."""
 
 
-class Found(NamedTuple):
+class Measurement(NamedTuple):
     """A value, its unit ("" for a word) and where it was read."""
 
     value: float | str
@@ -27,29 +27,29 @@ class Counter(NamedTuple):
     wraps_at: float | None = None
 
 
-Say = Callable[..., str]
+Run = Callable[..., str]  # runs a command, returns what it prints
 
 
 class Machine(Protocol):
     """What differs between the systems. Every probe raises Absent where it finds nothing."""
 
-    def idle(self) -> Found:
+    def idle(self) -> Measurement:
         """Seconds since the owner last touched the machine."""
         ...
 
-    def power(self) -> Found:
+    def power(self) -> Measurement:
         """`ac` or `battery`."""
         ...
 
-    def battery(self) -> Found:
+    def battery(self) -> Measurement:
         """Charge, in percent."""
         ...
 
-    def thermal(self) -> Found:
+    def thermal(self) -> Measurement:
         """How hot: nominal, fair, serious or critical."""
         ...
 
-    def pressure(self) -> Found:
+    def pressure(self) -> Measurement:
         """What the kernel says of memory being short, in its own terms."""
         ...
 
@@ -58,14 +58,14 @@ class Machine(Protocol):
         ...
 
 
-def said(*command: str) -> str:
+def output_of(*command: str) -> str:
     """Return what a command prints; raises Absent where it does not exist or fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
     except FileNotFoundError:
         raise Absent(f"There is no command {command[0]}.") from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Absent(f"{command[0]} does not answer: {error}.") from error
-    if done.returncode:
-        raise Absent(f"{command[0]}: {done.stderr.strip() or f'exit {done.returncode}'}")
-    return done.stdout
+    if process.returncode:
+        raise Absent(f"{command[0]}: {process.stderr.strip() or f'exit {process.returncode}'}")
+    return process.stdout

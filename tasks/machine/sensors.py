@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 
 import psutil
 
-from tasks.machine.probes import Absent, Found, Machine
+from tasks.machine.probes import Absent, Machine, Measurement
 from thirdshift.records import Sensed
 
-Probe = Callable[[], Found]
+Probe = Callable[[], Measurement]
 
 SENSORS = ("idle", "power", "battery", "thermal", "load", "memory", "pressure", "energy")
 
@@ -53,17 +53,17 @@ def _read(name: str, probe: Probe) -> Sensed:
     return Sensed(sensor=name, value=value, unit=unit, source=source)
 
 
-def _load() -> Found:
+def _load() -> Measurement:
     cores = psutil.cpu_count() or 1
-    return Found(round(psutil.getloadavg()[0] / cores, 3), "per core", "load average, 1 min")
+    return Measurement(round(psutil.getloadavg()[0] / cores, 3), "per core", "load average, 1 min")
 
 
-def _memory() -> Found:
+def _memory() -> Measurement:
     memory = psutil.virtual_memory()
-    return Found(round(100 * memory.available / memory.total, 1), "% available", "psutil")
+    return Measurement(round(100 * memory.available / memory.total, 1), "% available", "psutil")
 
 
-def _energy(on: Machine) -> Found:
+def _energy(on: Machine) -> Measurement:
     counters, source = on.counters()
     joules = round(sum(counter.joules for counter in counters), 3)
-    return Found(joules, "J, counted from no particular time", source)
+    return Measurement(joules, "J, counted from no particular time", source)

@@ -1,4 +1,4 @@
-"""How what is found by meaning and what is found by words become one ranking."""
+"""Fusion: what is found by meaning and what is found by words become one ranking."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from tasks.memory.store import Row
 from tasks.text.language import is_japanese
 
+# Measured: docs/log.md, 2026-11-22, "Embeddings centred by language".
 _WORDS = 0.25  # share of the words' score beside the cosine, within one language
 _HALF = 12.0  # the BM25 score that counts half
 _MOST = 0.6  # what the words can count at most: cosines of good matches lie there too

@@ -1,15 +1,20 @@
-"""Indexing: what is remembered, and every change of what is."""
+"""Indexing: what is remembered, and every change of what is.
+
+Nothing else writes to the tables `documents` and `chunks`: only here it is known in which order
+the two change, and what each status means.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from tasks.memory.schemas import chunks_schema
+from tasks.memory.schemas import schema_of
 from tasks.memory.store import Row, quoted, store
 from tasks.models.embedding import embedder
-from tasks.text.splitting import split
+from tasks.text import splitting
 from thirdshift.records import Chunk, Document, Extract, Note, Piece, content_hash, now
 
 
@@ -21,12 +26,14 @@ def remember(records: Iterable[Note | Mapping[str, Any] | str]) -> list[str]:
     """
     notes = [_note(record) for record in records]
     pairs = [_document(note) for note in notes]
-    put([(document, split(extract)) for document, extract in pairs])
+    put([(document, splitting.split(extract)) for document, extract in pairs])
     return [document.id for document, _ in pairs]
 
 
 def forget(ids: Sequence[str]) -> int:
     """Delete documents or chunks by id, at once and for good; return how many chunks went."""
+    if not ids:
+        return 0
     listed = quoted(*ids)
     where = f"id IN {listed} OR document_id IN {listed}"
     gone = store().count("chunks", where)
@@ -40,20 +47,65 @@ def note_id(source: str) -> str:
     return content_hash("note", source)
 
 
-def put(readings: Sequence[tuple[Document, Sequence[Piece]]]) -> int:
+def put(documents: Sequence[tuple[Document, Sequence[Piece]]]) -> int:
     """Store documents with their pieces; return the number of chunks.
 
     A document's chunks change in one commit, its row follows: whoever is interrupted between
     the two finds the old row and does the document again. Pieces that a document had before
     keep their vector, weight and status.
     """
-    if not readings:
+    if not documents:
         return 0
-    chunks = [chunk for document, pieces in readings for chunk in _chunks(document, pieces)]
-    ids = quoted(*(document.id for document, _ in readings))
+    chunks = [chunk for document, pieces in documents for chunk in _chunks(document, pieces)]
+    ids = quoted(*(document.id for document, _ in documents))
     store().upsert("chunks", _rows(chunks, _known(ids)), replacing=f"document_id IN {ids}")
-    store().upsert("documents", [document.model_dump() for document, _ in readings])
+    store().upsert("documents", [document.model_dump() for document, _ in documents])
     return len(chunks)
+
+
+def touch(document_ids: Sequence[str], modified_at: datetime) -> None:
+    """Note the new time of documents whose content is as before."""
+    where = f"id IN {quoted(*document_ids)}"
+    store().update("documents", where, modified_at=modified_at, status="active")
+
+
+def mark_deleted(document_ids: Sequence[str]) -> None:
+    """Mark documents and their chunks deleted: not recalled any more, and kept for a while.
+
+    As in `put` the chunks come first: whoever is interrupted finds the documents as they were.
+    """
+    listed = quoted(*document_ids)
+    where = f"document_id IN {listed} AND status IN ('active', 'flagged')"
+    store().update("chunks", where, status="deleted")
+    store().update("documents", f"id IN {listed}", status="deleted", modified_at=now())
+
+
+def restore(document_ids: Sequence[str], modified_at: datetime) -> None:
+    """Take back that documents and their chunks are marked deleted."""
+    where = f"document_id IN {quoted(*document_ids)} AND status = 'deleted'"
+    store().update("chunks", where, status="active")
+    touch(document_ids, modified_at)
+
+
+def weigh(document_id: str, weight: float) -> None:
+    """Give all chunks of a document a weight: what their score is weighed with, 1 by default."""
+    store().update("chunks", f"document_id IN {quoted(document_id)}", weight=weight)
+
+
+def revise(changes: Sequence[tuple[str, str, float | str]]) -> None:
+    """Change chunks in one commit: (chunk id, `weight` or `status`, its value), in this order.
+
+    Chunks that are gone are left out.
+    """
+    if not changes:
+        return
+    ids = quoted(*(chunk for chunk, _, _ in changes))
+    with store().writing():  # from reading to writing nobody else may change the rows
+        rows = {row["id"]: row for row in store().rows("chunks", f"id IN {ids}").to_pylist()}
+        for chunk, field, value in changes:
+            if row := rows.get(chunk):
+                row[field] = value
+        store().upsert("chunks", list(rows.values()))
 
 
 def reindex(batch: int = 256) -> int:
@@ -61,10 +113,9 @@ def reindex(batch: int = 256) -> int:
 
     The old chunks stay in use until all the new ones are there.
     """
-    old = store().table("chunks")
-    schema = chunks_schema(embedder().name, embedder().dim)
+    old, schema = store().table("chunks"), schema_of("chunks")
     total = int(old.count_rows())
-    store().replace_chunks(_reembedded(old, schema, batch), schema)
+    store().overwrite("chunks", _reembedded(old, schema, batch), schema)
     return total
 
 
@@ -114,22 +165,23 @@ def _chunk(document: Document, piece: Piece, nth: int) -> Chunk:
 
 
 def _known(document_ids: str) -> dict[str, Row]:
+    """Return what the documents' chunks have that must outlast a new reading, by id."""
     columns = ["id", "vector", "weight", "status", "created_at"]
-    found = store().rows("chunks", f"document_id IN {document_ids}", columns).to_pylist()
-    for row in found:
+    rows = store().rows("chunks", f"document_id IN {document_ids}", columns).to_pylist()
+    for row in rows:
         row["status"] = "active" if row["status"] == "deleted" else row["status"]
-    return {row["id"]: row for row in found}
+    return {row["id"]: row for row in rows}
 
 
 def _rows(chunks: Sequence[Chunk], known: Mapping[str, Row]) -> list[Row]:
     fresh = [chunk for chunk in chunks if chunk.id not in known]
-    vectors = embedder().passage([_passage(chunk.title, chunk.text) for chunk in fresh])
-    made = {chunk.id: {"vector": vector} for chunk, vector in zip(fresh, vectors, strict=True)}
+    embedded = embedder().passage([_passage(chunk.title, chunk.text) for chunk in fresh])
+    vectors = {chunk.id: vector for chunk, vector in zip(fresh, embedded, strict=True)}
     rows = []
     for chunk in chunks:
         row = chunk.model_dump(exclude={"span"})
         row |= {"start": chunk.span[0], "end": chunk.span[1]}
-        rows.append(row | (known.get(chunk.id) or made[chunk.id]))
+        rows.append(row | (known.get(chunk.id) or {"vector": vectors[chunk.id]}))
     return rows
 
 

@@ -1,21 +1,21 @@
-"""Bringing files into memory: what is new, what changed, what is gone, what cannot be read."""
+"""Ingestion: files into memory. What is new, what changed, what is gone, what cannot be read."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.documents.files import read, walk
+from tasks.documents import files
+from tasks.machine.disk import sha256
 from tasks.memory import indexing
-from tasks.memory.store import Row, quoted, store
-from tasks.text.splitting import split
+from tasks.memory.store import Row, store
+from tasks.text import splitting
 from thirdshift.errors import DocumentUnreadable
-from thirdshift.records import Document, Extract, Piece, Provenance, Reading, content_hash, now
+from thirdshift.records import Document, Extract, Ingested, Piece, Provenance, content_hash
 from thirdshift.settings import settings
 
-Progress = Callable[[Reading], None]
-Pairs = list[tuple[Document, list[Piece]]]
+Progress = Callable[[Ingested], None]
+Documents = list[tuple[Document, list[Piece]]]  # with what they are to be cut into
 
 _BATCH = 64  # chunks a commit
 
@@ -40,7 +40,7 @@ class _File(NamedTuple):
 
 def ingest(
     paths: Sequence[Path], *, provenance: Provenance = "owner", progress: Progress = lambda _: None
-) -> list[Reading]:
+) -> list[Ingested]:
     """Bring files and folders into memory and return what became of each file.
 
     A file whose size and time are as before is not opened; one whose bytes are as before is
@@ -50,78 +50,83 @@ def ingest(
     """
     roots = [path.resolve() for path in paths]
     known = _known(roots)
-    readings = []
-    for reading in _each(roots, known, provenance):
-        progress(reading)
-        readings.append(reading)
-    return readings
+    fates = []
+    for ingested in _each(roots, known, provenance):
+        progress(ingested)
+        fates.append(ingested)
+    return fates
+
+
+def are_recalled(paths: Sequence[Path]) -> bool:
+    """Tell whether each of these files has chunks in memory that can be recalled."""
+    rows = store().rows("chunks", "status != 'deleted'", ["uri"])["uri"].to_pylist()
+    uris = set(rows) | {_path(uri) for uri in rows}
+    return {str(path) for path in paths} <= uris
 
 
 def _each(
     roots: Sequence[Path], known: dict[str, list[Row]], provenance: Provenance
-) -> Iterator[Reading]:
-    """Yield each file's reading, once what it says is stored."""
-    waiting: list[Reading] = []
-    pairs: Pairs = []
-    for item in walk(roots, settings().ingest.ignore):
-        reading, found = _take(item, known, provenance)
-        if not found:
-            yield reading
+) -> Iterator[Ingested]:
+    """Yield what became of each file, once what it says is stored."""
+    waiting: list[Ingested] = []
+    documents: Documents = []
+    for path in files.walk(roots, settings().ingest.ignore):
+        ingested, read = _take(path, known, provenance)
+        if not read:
+            yield ingested
             continue
-        waiting.append(reading)
-        pairs += found
-        if sum(len(pieces) for _, pieces in pairs) >= _BATCH:
-            indexing.put(pairs)
+        waiting.append(ingested)
+        documents += read
+        if sum(len(pieces) for _, pieces in documents) >= _BATCH:
+            indexing.put(documents)
             yield from waiting
-            waiting, pairs = [], []
-    indexing.put(pairs)
+            waiting, documents = [], []
+    indexing.put(documents)
     yield from waiting
     yield from _gone(known, [root for root in roots if _absent(root)])
 
 
 def _take(
-    item: Path | Reading, known: dict[str, list[Row]], provenance: Provenance
-) -> tuple[Reading, Pairs]:
-    if isinstance(item, Reading):
-        return item, []
+    path: Path | Ingested, known: dict[str, list[Row]], provenance: Provenance
+) -> tuple[Ingested, Documents]:
+    if isinstance(path, Ingested):
+        return path, []
     try:
-        stat = item.stat()
+        stat = path.stat()
         modified_at = datetime.fromtimestamp(stat.st_mtime_ns // 1000 / 1e6, UTC)
-        file = _File(item, stat.st_size, modified_at, known.get(str(item), []))
+        file = _File(path, stat.st_size, modified_at, known.get(str(path), []))
         if file.is_as(size=file.size, modified_at=modified_at, status="active"):
-            return Reading(path=item, result="unchanged"), []
+            return Ingested(path=path, result="unchanged"), []
         return _fresh(file, provenance)
     except DocumentUnreadable as error:
-        return Reading(path=item, result="rejected", reason=str(error)), []
+        return Ingested(path=path, result="rejected", reason=str(error)), []
     except OSError as error:
-        return Reading(path=item, result="rejected", reason=f"{error.strerror}."), []
+        return Ingested(path=path, result="rejected", reason=f"{error.strerror}."), []
 
 
-def _fresh(file: _File, provenance: Provenance) -> tuple[Reading, Pairs]:
+def _fresh(file: _File, provenance: Provenance) -> tuple[Ingested, Documents]:
     digest = _digest(file)
     if digest and file.is_as(content_hash=digest):
-        return _touch(file), []
-    extracts = read(file.path)
-    names = _names(file.path, len(extracts))
-    pairs = [
-        (_document(file, uri, digest, extract, provenance), split(extract))
-        for uri, extract in zip(names, extracts, strict=True)
+        return _touched(file), []
+    extracts = files.read(file.path)
+    uris = _uris(file.path, len(extracts))
+    documents = [
+        (_document(file, uri, digest, extract, provenance), splitting.split(extract))
+        for uri, extract in zip(uris, extracts, strict=True)
     ]
-    dropped = set(file.ids) - {document.id for document, _ in pairs}
-    if dropped:
-        indexing.forget(sorted(dropped))
+    indexing.forget(sorted(set(file.ids) - {document.id for document, _ in documents}))
     result = "changed" if file.known else "added"
-    return Reading(path=file.path, result=result, chunks=sum(len(p) for _, p in pairs)), pairs
+    chunks = sum(len(pieces) for _, pieces in documents)
+    return Ingested(path=file.path, result=result, chunks=chunks), documents
 
 
-def _touch(file: _File) -> Reading:
+def _touched(file: _File) -> Ingested:
     """Note the new time of a file with the old bytes; wake it if it was marked deleted."""
-    came_back = not file.is_as(status="active")
-    ids = quoted(*file.ids)
-    store().update("documents", f"id IN {ids}", modified_at=file.modified_at, status="active")
-    if came_back:
-        store().update("chunks", f"document_id IN {ids} AND status = 'deleted'", status="active")
-    return Reading(path=file.path, result="added" if came_back else "unchanged")
+    if file.is_as(status="active"):
+        indexing.touch(file.ids, file.modified_at)
+        return Ingested(path=file.path, result="unchanged")
+    indexing.restore(file.ids, file.modified_at)
+    return Ingested(path=file.path, result="added")
 
 
 def _document(
@@ -139,9 +144,15 @@ def _document(
     )
 
 
-def _names(path: Path, count: int) -> list[str]:
+def _uris(path: Path, count: int) -> list[str]:
     """Return a uri for each document of a file: its path, with `#n` for the mails of an mbox."""
     return [str(path)] if count == 1 else [f"{path}#{n}" for n in range(1, count + 1)]
+
+
+def _path(uri: str) -> str:
+    """Return the file a uri is of: /box.mbox#2 is a mail of /box.mbox."""
+    path, _, number = uri.rpartition("#")
+    return path if path and number.isdigit() else uri
 
 
 def _known(roots: Sequence[Path]) -> dict[str, list[Row]]:
@@ -149,14 +160,13 @@ def _known(roots: Sequence[Path]) -> dict[str, list[Row]]:
     known: dict[str, list[Row]] = {}
     columns = ["id", "uri", "content_hash", "size", "modified_at", "status"]
     for row in store().rows("documents", "kind != 'note'", columns).to_pylist():
-        head, _, number = row["uri"].rpartition("#")
-        path = head if head and number.isdigit() else row["uri"]
+        path = _path(row["uri"])
         if any(Path(path).is_relative_to(root) for root in roots):
             known.setdefault(path, []).append(row)
     return known
 
 
-def _gone(known: dict[str, list[Row]], away: Sequence[Path]) -> Iterator[Reading]:
+def _gone(known: dict[str, list[Row]], away: Sequence[Path]) -> Iterator[Ingested]:
     """Mark what no longer exists.
 
     A folder we may not look into has lost nothing, nor has one that is away as a whole: a disk
@@ -171,12 +181,9 @@ def _gone(known: dict[str, list[Row]], away: Sequence[Path]) -> Iterator[Reading
     }
     if not gone:
         return
-    ids = quoted(*(row["id"] for rows in gone.values() for row in rows))
-    store().update("documents", f"id IN {ids}", status="deleted", modified_at=now())
-    here = f"document_id IN {ids} AND status IN ('active', 'flagged')"
-    store().update("chunks", here, status="deleted")
+    indexing.mark_deleted([row["id"] for rows in gone.values() for row in rows])
     for path in gone:
-        yield Reading(path=Path(path), result="deleted")
+        yield Ingested(path=Path(path), result="deleted")
 
 
 def _absent(path: Path) -> bool:
@@ -193,5 +200,4 @@ def _digest(file: _File) -> str:
     """Return the hash of the bytes; empty where `read` will refuse the file anyway."""
     if not file.path.is_file() or file.size > settings().ingest.max_file_mb * 1e6:
         return ""
-    with file.path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256(file.path)

@@ -1,6 +1,13 @@
-"""The tables of the store: each row's columns, and what they hold."""
+"""The tables of the store: each row's columns, what they hold, and by which they are indexed."""
+
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+
+from tasks.models.embedding import embedder
+
+if TYPE_CHECKING:
+    from lancedb.index import FTS, Bitmap
 
 TIME = pa.timestamp("us", tz="UTC")
 MODEL_KEY = b"embedding_model"  # of the metadata of `chunks`
@@ -185,7 +192,22 @@ TABLES = {
 }
 
 
-def chunks_schema(model: str, dim: int) -> pa.Schema:
+def schema_of(table: str) -> pa.Schema:
+    """Return the schema of a table; that of `chunks` is for the embedding model of the settings."""
+    return TABLES[table] if table in TABLES else _chunks(embedder().name, embedder().dim)
+
+
+def indexes_of(table: str) -> "dict[str, FTS | Bitmap]":
+    """Return the indexes, by column, that a table has from the beginning."""
+    from lancedb.index import FTS, Bitmap
+
+    if table != "chunks":
+        return {}
+    # The default tokenizer finds no Japanese; ICU knows words in both languages.
+    return {"text": FTS(base_tokenizer="icu", stem=True), "status": Bitmap()}
+
+
+def _chunks(model: str, dim: int) -> pa.Schema:
     """Return the schema of `chunks` for vectors of `dim` made by `model`."""
     fields = [
         ("id", pa.string()),

@@ -1,4 +1,4 @@
-"""The memory on disk: one LanceDB folder, its schemas, and the only path that writes to it.
+"""The memory on disk: one LanceDB folder of tables of rows, and the only path that writes to it.
 
 LanceDB never compacts by itself and refuses commits that collide, so every writer takes the
 same inter-process lock, writes in batches, and leaves compaction to `maintain_store`.
@@ -17,17 +17,14 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from tasks.machine.disk import ensure_room
-from tasks.memory.schemas import MODEL_KEY, TABLES, chunks_schema
-from tasks.models.embedding import embedder
-from thirdshift.errors import EmbeddingMismatch, StoreBusy
+from tasks.memory.schemas import indexes_of, schema_of
+from thirdshift.errors import StoreBusy
 from thirdshift.settings import settings
 
 Row = dict[str, Any]
 T = TypeVar("T")
 
-_ATTEMPTS = 5
-_PROBES = 20  # of an IVF_FLAT index: recall@10 0.999 at 100 k
-_SHOWN = ["id", "document_id", "uri", "title", "text", "start", "end", "provenance", "weight"]
+_ATTEMPTS = 5  # at a commit that collides with another process's
 
 
 class Store:
@@ -78,35 +75,6 @@ class Store:
         """Return how many rows match."""
         return int(self.table(name).count_rows(where))
 
-    def nearest(self, vector: Any, k: int, where: str, *, exact: bool = False) -> Any:
-        """Return the k chunks nearest by cosine, with `_distance` = 1 - cosine."""
-        query = self.chunks.search(vector).distance_type("cosine").nprobes(_PROBES)
-        if exact:
-            query = query.bypass_vector_index()
-        return query.where(where).select([*_SHOWN, "_distance"]).limit(k).to_arrow()
-
-    def matching(self, text: str, k: int, where: str) -> Any:
-        """Return the k chunks that match the words best, with `_score` = BM25."""
-        query = self.chunks.search(text, query_type="fts").where(where)
-        return query.select([*_SHOWN, "vector", "_score"]).limit(k).to_arrow()
-
-    @property
-    def chunks(self) -> Any:
-        """The chunks table; EmbeddingMismatch where another model made its vectors."""
-        ours = embedder().name
-        if self.model != ours:
-            raise EmbeddingMismatch(
-                f"The store's vectors were made by {self.model}, the settings name {ours}.",
-                "Run `thirdshift reindex`, or set models.embedding back.",
-            )
-        return self.table("chunks")
-
-    @property
-    def model(self) -> str:
-        """The embedding model that made the store's vectors."""
-        metadata: dict[bytes, bytes] = self.table("chunks").schema.metadata or {}
-        return metadata.get(MODEL_KEY, b"").decode()
-
     def table(self, name: str) -> Any:
         """Return the table, made empty with its indexes where it does not exist."""
         if name not in self._tables:
@@ -117,13 +85,13 @@ class Store:
                 self._tables[name] = self._db.open_table(name)
         return self._tables[name]
 
-    def replace_chunks(self, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
-        """Overwrite all chunks from a stream, in one commit; an interruption changes nothing."""
+    def overwrite(self, name: str, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
+        """Replace a whole table from a stream, in one commit; an interruption changes nothing."""
         with self.writing():
             reader = pa.RecordBatchReader.from_batches(schema, batches)
-            table = self._db.create_table("chunks", data=reader, schema=schema, mode="overwrite")
-            _index(table, "chunks")
-        self._tables.pop("chunks", None)
+            table = self._db.create_table(name, data=reader, schema=schema, mode="overwrite")
+            _index(table, name)
+        self._tables.pop(name, None)
 
     def compact(self) -> tuple[int, int]:
         """Merge small files, drop old versions, bring indexes up to date; bytes before, after."""
@@ -132,14 +100,7 @@ class Store:
         with self.writing():
             for name in self._db.list_tables().tables:
                 self.table(name).optimize(cleanup_older_than=keep)
-            self._index_vectors()
         return before, self.size()
-
-    def unindexed(self) -> int:
-        """Return how many chunks the word index does not cover yet; search scans them."""
-        table = self.table("chunks")
-        names = [index.name for index in table.list_indices() if "text" in index.columns]
-        return sum(table.index_stats(name).num_unindexed_rows for name in names)
 
     def size(self) -> int:
         """Return the bytes of the folder."""
@@ -160,24 +121,10 @@ class Store:
             ) from None
 
     def _create(self, name: str) -> None:
-        if name == "chunks":
-            schema = chunks_schema(embedder().name, embedder().dim)
-        else:
-            schema = TABLES[name]
         with self.writing():
-            table = self._db.create_table(name, schema=schema, exist_ok=True)
+            table = self._db.create_table(name, schema=schema_of(name), exist_ok=True)
             if not table.list_indices():
                 _index(table, name)
-
-    def _index_vectors(self) -> None:
-        from lancedb.index import IvfFlat
-
-        table = self.table("chunks")
-        rows = table.count_rows()
-        indexed = any("vector" in index.columns for index in table.list_indices())
-        if rows > settings().store.index_above and not indexed:
-            config = IvfFlat(distance_type="cosine", num_partitions=int(rows**0.5))
-            table.create_index("vector", config=config)
 
 
 def quoted(*values: str) -> str:
@@ -196,12 +143,8 @@ def store() -> Store:
 
 
 def _index(table: Any, name: str) -> None:
-    from lancedb.index import FTS, Bitmap
-
-    if name == "chunks":
-        # The default tokenizer finds no Japanese; ICU knows words in both languages.
-        table.create_index("text", config=FTS(base_tokenizer="icu", stem=True))
-        table.create_index("status", config=Bitmap())
+    for column, config in indexes_of(name).items():
+        table.create_index(column, config=config)
 
 
 def _merge(table: Any, batch: pa.Table, replacing: str | None) -> None:

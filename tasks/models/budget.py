@@ -1,4 +1,4 @@
-"""The memory budget of all models together, and who leaves when another comes."""
+"""Eviction: the memory budget of all models together, and who leaves when another comes."""
 
 import psutil
 
@@ -19,13 +19,13 @@ def make_room(models: ModelRuntime, name: str, need: int, *, keep_sentinel: bool
     enough.
     """
     others = [model for model in models.loaded() if model.name != name]
-    for model in sorted(others, key=lambda one: (one.tier == "sentinel", one.used)):
-        fits = need + sum(one.bytes for one in others) <= budget()
+    for model in sorted(others, key=lambda other: (other.tier == "sentinel", other.used)):
+        fits = need + sum(other.bytes for other in others) <= budget()
         if fits or (keep_sentinel and model.tier == "sentinel"):
             break
         models.unload(model.name)
         others.remove(model)
-    taken = sum(one.bytes for one in others)
+    taken = sum(other.bytes for other in others)
     if need + taken > budget():
         raise OutOfMemory(
             f"{name} needs {_gb(need)}, and {_gb(taken)} of the budget of {_gb(budget())} "

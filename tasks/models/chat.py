@@ -109,13 +109,14 @@ class Chat(BaseChatModel):
 
     def _forced(self, tools: Sequence[Any], choice: Any) -> Runnable[LanguageModelInput, AIMessage]:
         functions = [convert_to_openai_tool(tool)["function"] for tool in tools]
-        named = [one for one in functions if one["name"] == _name(choice)] or functions
+        name = _name(choice)
+        allowed = [function for function in functions if function["name"] == name] or functions
 
         def shown(prompt: LanguageModelInput) -> list[BaseMessage]:
-            listed = "\n".join(json.dumps(one, ensure_ascii=False) for one in named)
-            return _with_system(_messages(prompt), CALL + listed)
+            lines = (json.dumps(function, ensure_ascii=False) for function in allowed)
+            return _with_system(_messages(prompt), CALL + "\n".join(lines))
 
-        schema = {"anyOf": [_call_schema(one) for one in named]}
+        schema = {"anyOf": [_call_schema(function) for function in allowed]}
         model = self.bind(**self.constrained(schema))
         return RunnableLambda(shown) | model | RunnableLambda(_as_call)
 
@@ -156,6 +157,6 @@ def _as_call(answer: AIMessage) -> AIMessage:
     )
 
 
-def longest(max_tokens: int | None) -> int:
+def answer_limit(max_tokens: int | None) -> int:
     """Return how many tokens an answer may have."""
     return max_tokens or settings().models.context // 4

@@ -1,14 +1,15 @@
-"""The chosen model: which published version stands for the sentinel, told by one small file.
+"""The current version: which published model stands for the sentinel, said by one small file.
 
 Its rename is the switch: a reader sees the old choice or the new one. A choice holds for the base
 it was trained on, so that another base in the settings is served as it is.
 """
 
 import json
-import os
+from pathlib import Path
 
 from pydantic import ValidationError
 
+from tasks.machine.disk import sync, write_whole
 from thirdshift.records import Record
 from thirdshift.settings import settings
 
@@ -25,39 +26,34 @@ class Choice(Record):
 
 def choice() -> Choice | None:
     """Return what was chosen, for whatever base; None where the base serves itself."""
-    file = settings().adapters_path / "current.json"
     try:
-        return Choice.model_validate_json(file.read_text("utf-8"))
+        return Choice.model_validate_json(_file().read_text("utf-8"))
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def chosen(runtime: str, base: str) -> str:
+def served_model(runtime: str, base: str) -> str:
     """Return the model to serve in the place of a runtime's base, or the base."""
-    found = choice()
-    holds = found and (found.runtime, found.base) == (runtime, base)
-    return found.model if found and holds else base
+    standing = choice()
+    holds = standing and (standing.runtime, standing.base) == (runtime, base)
+    return standing.model if standing and holds else base
 
 
 def version_of(model: str) -> str:
     """Return the version a served model name stands for; empty where it is not the chosen one."""
-    found = choice()
-    return found.version if found and found.model == model else ""
+    standing = choice()
+    return standing.version if standing and standing.model == model else ""
 
 
 def choose(new: Choice | None) -> None:
     """Switch to a version, or to the base: all at once, and on the disk before it returns."""
-    folder = settings().adapters_path
-    folder.mkdir(parents=True, exist_ok=True)
-    file, part = folder / "current.json", folder / "current.json.part"
-    if new is None:
+    file = _file()
+    if new is not None:
+        write_whole(file, json.dumps(new.model_dump(), indent=2), durable=True)
+    elif file.exists():
         file.unlink(missing_ok=True)
-    else:
-        with part.open("w", encoding="utf-8") as stream:
-            json.dump(new.model_dump(), stream, indent=2)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
-    descriptor = os.open(folder, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+        sync(file.parent)
+
+
+def _file() -> Path:
+    return settings().adapters_path / "current.json"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"GGUF"
 ALIGNMENT = 32  # bytes, where general.alignment says nothing
+# The format's value types by their number; 8 and 9 are strings and arrays.
 _FORMATS = dict(enumerate(("B", "b", "H", "h", "I", "i", "f", "?", "", "", "Q", "q", "d")))
 _ONE = {form: struct.Struct(f"<{form}") for form in _FORMATS.values() if form}
 _STRING, _ARRAY = 8, 9
@@ -78,8 +79,8 @@ def layout(file: Path) -> Layout:
         infos = [_info(stream) for _ in range(count)]
         align = int(keys.get("general.alignment", ALIGNMENT))
         base = -(-stream.tell() // align) * align
-    tensors = {one.name: one for one in (_tensor(file, base, *info) for info in infos)}
-    last = max((one.start + one.size for one in tensors.values()), default=0)
+    tensors = {tensor.name: tensor for tensor in (_tensor(file, base, *info) for info in infos)}
+    last = max((tensor.start + tensor.size for tensor in tensors.values()), default=0)
     if file.stat().st_size < last:
         raise ModelMissing(f"{file} is cut short.", "Remove it and fetch it again.")
     return Layout(keys, tensors, key_count, (begin, end))
@@ -148,9 +149,9 @@ def _tensor(
 
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
-    chosen = GGMLQuantizationType(kind)
-    block, size = GGML_QUANT_SIZES[chosen]
-    return Tensor(file, name, shape, chosen, base + offset, prod(shape) // block * size)
+    quantised = GGMLQuantizationType(kind)
+    block, size = GGML_QUANT_SIZES[quantised]
+    return Tensor(file, name, shape, quantised, base + offset, prod(shape) // block * size)
 
 
 def cache_bytes(info: Mapping[str, Any], tokens: int) -> int:
@@ -164,6 +165,6 @@ def cache_bytes(info: Mapping[str, Any], tokens: int) -> int:
     query_heads = max(heads) if isinstance(heads, list) else heads
     width = key("embedding_length", 0) // max(query_heads, 1)
     sizes = key("attention.key_length", width) + key("attention.value_length", width)
-    kept = key("attention.head_count_kv", query_heads)
-    total = sum(kept) if isinstance(kept, list) else kept * layers
+    heads_kv = key("attention.head_count_kv", query_heads)  # a list where layers differ
+    total = sum(heads_kv) if isinstance(heads_kv, list) else heads_kv * layers
     return int(2 * tokens * total * sizes)

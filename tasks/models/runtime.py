@@ -1,4 +1,4 @@
-"""Models: which runtime serves them, in two tiers, within a memory budget.
+"""The runtime of this process, and structured answers from it.
 
 Two runtimes obey one protocol: Ollama where a server answers, else the embedded llama.cpp.
 """
@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tasks.models.protocol import ModelRuntime, Tier
-from thirdshift.errors import AnswerInvalid
+from thirdshift.errors import AnswerInvalid, explained
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:  # LangChain and numpy take a while to load
     from langchain_core.language_models import LanguageModelInput
 
-
-Answer = TypeVar("Answer", bound=BaseModel)
+Structure = TypeVar("Structure", bound=BaseModel)
 
 
 @cache
@@ -33,13 +32,13 @@ def runtime() -> ModelRuntime:
 
 def structured(
     tier: Tier,
-    schema: type[Answer],
+    schema: type[Structure],
     messages: "LanguageModelInput",
     *,
     max_tokens: int = 1024,
     **options: Any,
-) -> Answer:
-    """Ask for an answer of the schema's shape; options are those of `chat`.
+) -> Structure:
+    """Structured output: ask for an answer of the schema's shape; options are those of `chat`.
 
     Raises AnswerInvalid where it was cut short, or fails a rule that a grammar cannot express.
     """
@@ -48,5 +47,5 @@ def structured(
     try:
         return schema.model_validate_json(answer)
     except ValidationError as error:
-        what = f"The {tier}'s answer does not fit {schema.__name__}: {error.errors()[0]['msg']}."
+        what = f"The {tier}'s answer does not fit {schema.__name__}: {explained(error)}"
         raise AnswerInvalid(what, "Allow more tokens, or ask a larger model.") from error

@@ -27,7 +27,6 @@ _SLUG = re.compile(r"[^\w]+")
 def keep(draft: Draft) -> Path:
     """Keep a draft and write its file, unless it was decided on; return the file's path."""
     path = file_of(draft)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, _document(draft))
     _row(draft)
     return path
@@ -35,19 +34,21 @@ def keep(draft: Draft) -> Path:
 
 def get(draft_id: str) -> Draft:
     """Return the draft with this id, or with the only id that starts so; raises NotFound."""
-    found = [one for one in listed() if draft_id and one.id.startswith(draft_id)]
-    if len(found) != 1:
-        fault = "Several drafts have ids that start" if found else "No draft has an id that starts"
+    matches = [draft for draft in listed() if draft_id and draft.id.startswith(draft_id)]
+    if len(matches) != 1:
+        fault = (
+            "Several drafts have ids that start" if matches else "No draft has an id that starts"
+        )
         raise NotFound(f"{fault} with {draft_id!r}.", "`thirdshift drafts list` shows the ids.")
-    return found[0]
+    return matches[0]
 
 
 def listed(status: DraftStatus | None = None) -> list[Draft]:
     """Return the drafts, newest first; of one status, or all."""
     where = f"status IN {quoted(status)}" if status else None
     rows = store().rows("drafts", where, ["draft"])["draft"].to_pylist()
-    found = [Draft.model_validate_json(row) for row in rows]
-    return sorted(found, key=lambda draft: draft.created_at, reverse=True)
+    drafts = [Draft.model_validate_json(row) for row in rows]
+    return sorted(drafts, key=lambda draft: draft.created_at, reverse=True)
 
 
 def cited_passages() -> set[str]:
@@ -148,4 +149,4 @@ def unknown_citations(draft: Draft, passages: Sequence[str]) -> list[str]:
     """Return what a draft cites that is not among the passages, or not in its list of sources."""
     marks = {int(mark) for mark in re.findall(r"\[(\d+)\]", draft.text)}
     beyond = [f"[{mark}]" for mark in sorted(marks) if not 0 < mark <= len(draft.cited)]
-    return beyond + [one.id for one in draft.cited if one.id not in passages]
+    return beyond + [passage.id for passage in draft.cited if passage.id not in passages]

@@ -1,10 +1,9 @@
-"""Which stories the owner wants to hear of: by words, by meaning, once each, so many a day.
+"""Relevance: which stories the owner wants, by words, by meaning, once each, so many a day.
 
 Every entry that was looked at becomes a story with a decision and its reason.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,10 +11,12 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.memory import chunks
 from tasks.memory.store import store
 from tasks.models.embedding import embedder
 from tasks.newsroom import stories
 from tasks.newsroom.stories import Known, text_of
+from tasks.text.language import folded
 from thirdshift.newsroom import (
     Entry,
     Source,
@@ -32,7 +33,7 @@ _OWNERS = "status = 'active' AND provenance = 'owner'"
 
 @dataclass(frozen=True)
 class _Likeness:
-    """How near an entry is to something the owner cares for."""
+    """How near an entry is (cosine) to something the owner cares for."""
 
     score: float
     wanted: float
@@ -67,18 +68,14 @@ def judge(entries: Sequence[Entry], listed: Watchlist) -> list[Story]:
     return judged
 
 
-def found_keyword(text: str, keywords: Sequence[str]) -> str:
+def first_keyword(text: str, keywords: Sequence[str]) -> str:
     """Return the first keyword the text has, or nothing.
 
     Width and case do not matter. A word in Latin script must stand alone, a Japanese one may
     stand anywhere: Japanese has no spaces.
     """
-    plain = _plain(text)
-    return next((word for word in keywords if word.strip() and _holds(plain, _plain(word))), "")
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    plain = folded(text)
+    return next((word for word in keywords if word.strip() and _holds(plain, folded(word))), "")
 
 
 def _holds(text: str, word: str) -> bool:
@@ -95,8 +92,8 @@ def _decide(
     known: Sequence[Known],
 ) -> Story:
     same = stories.same(entry, vector, known)
-    source = next((one for one in listed.sources if one.name == entry.source), None)
-    word = found_keyword(text_of(entry), _keywords(listed, source))
+    source = next((source for source in listed.sources if source.name == entry.source), None)
+    word = first_keyword(text_of(entry), _keywords(listed, source))
     fields = entry.model_dump() | {"id": entry.id, "score": round(likeness.score, 3)}
     if same:
         other, why = same
@@ -124,24 +121,25 @@ def _likenesses(vectors: Vectors, listed: Watchlist) -> list[_Likeness]:
     wanted = settings().monitor
     stated = embedder().query(listed.interests) if listed.interests else None
     papers = store().count("chunks", _OWNERS) > 0
-    found = []
+    likenesses = []
     for vector in vectors:
         best = _Likeness(0.0, wanted.like_interest, "no interest is listed")
         if stated is not None:
-            at = int(np.argmax(stated @ vector))
-            best = _Likeness(float(stated[at] @ vector), wanted.like_interest, listed.interests[at])
+            nearest = int(np.argmax(stated @ vector))
+            score, interest = float(stated[nearest] @ vector), listed.interests[nearest]
+            best = _Likeness(score, wanted.like_interest, interest)
         if papers and not best.enough:
-            (row,) = store().nearest(vector, 1, _OWNERS).to_pylist()
+            (row,) = chunks.nearest(vector, 1, _OWNERS).to_pylist()
             paper = _Likeness(1 - row["_distance"], wanted.like_paper, row["title"])
             best = paper if paper.enough or not listed.interests else best
-        found.append(best)
-    return found
+        likenesses.append(best)
+    return likenesses
 
 
 def _capped(judged: Sequence[Story], already: int) -> list[Story]:
     cap = settings().monitor.stories_a_day
     ranked = sorted(
-        (story for story in judged if story.decision == "matched"), key=lambda one: -one.score
+        (story for story in judged if story.decision == "matched"), key=lambda story: -story.score
     )
     over = {story.id for story in ranked[max(cap - already, 0) :]}
     reason = f"It matches, but the {cap} stories of today are taken (monitor.stories_a_day)."

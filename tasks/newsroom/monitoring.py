@@ -1,4 +1,4 @@
-"""Watched sources: what is new in each, how long one that fails is left alone, what is told of it.
+"""Polling: what is new in each watched source, how long one that fails is left alone.
 
 States are kept only after what was found is kept: whoever is interrupted finds it again.
 """
@@ -11,14 +11,12 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from tasks.memory.store import Row, quoted, store
-from tasks.newsroom import feeds, stories
-from tasks.newsroom.matching import judge
+from tasks.newsroom import feeds, matching, stories
 from tasks.newsroom.posts import posts
 from tasks.newsroom.sources import feed_url
 from tasks.pages import articles
-from tasks.text.language import sentences
-from tasks.web import mirror as places
-from tasks.web import robots
+from tasks.text.language import split_sentences
+from tasks.web import mirror, robots
 from tasks.web.page import Limits, Page
 from thirdshift.errors import FeedBroken, PageUnavailable, ThirdShiftError
 from thirdshift.newsroom import (
@@ -54,8 +52,8 @@ class Checked(Record):
     state: SourceState
 
 
-class _Said(NamedTuple):
-    """What a source says now; `entries` is None where nothing changed."""
+class _Answer(NamedTuple):
+    """What a source answers now; `entries` is None where nothing changed."""
 
     entries: list[Entry] | None
     etag: str = ""
@@ -73,13 +71,13 @@ def check(source: Source, *, urgent: bool = False) -> Checked:
     if state.next_try and state.next_try > moment and not urgent:
         return Checked(source=source, result="waiting", reason=state.reason, state=state)
     try:
-        said = _ASK[source.kind](source, state)
+        answer = _ASK[source.kind](source, state)
     except ThirdShiftError as error:
         return _failed(source, state, error, moment)
     except Exception as error:  # whatever a stranger's bytes do to a parser, other sources go on
         log.exception("%s could not be read", source.name)
         return _failed(source, state, FeedBroken(f"It cannot be read: {error!r}."), moment)
-    return _answered(source, state, said, moment)
+    return _answered(source, state, answer, moment)
 
 
 def check_all(sources: Sequence[Source], *, urgent: bool = False) -> list[Checked]:
@@ -88,19 +86,19 @@ def check_all(sources: Sequence[Source], *, urgent: bool = False) -> list[Checke
         return list(pool.map(lambda source: check(source, urgent=urgent), sources))
 
 
-def keep(checked: Sequence[Checked]) -> None:
+def keep_states(checked: Sequence[Checked]) -> None:
     """Keep the states of the sources that were asked."""
-    rows = [one.state.model_dump() for one in checked if one.result != "waiting"]
+    rows = [check.state.model_dump() for check in checked if check.result != "waiting"]
     store().upsert("sources", rows)
 
 
 def take_in(checked: Sequence[Checked], listed: Watchlist) -> list[Story]:
     """Judge what is new and keep the decisions, then the states of the sources."""
     most = settings().monitor.first_entries
-    fresh = [entry for one in checked for entry in one.entries[: most if one.first else None]]
-    stories.keep_old([entry for one in checked if one.first for entry in one.entries[most:]])
-    judged = judge(fresh, listed)
-    keep(checked)
+    fresh = [entry for check in checked for entry in check.entries[: most if check.first else None]]
+    stories.keep_old([entry for check in checked if check.first for entry in check.entries[most:]])
+    judged = matching.judge(fresh, listed)
+    keep_states(checked)
     return judged
 
 
@@ -109,33 +107,33 @@ def standing(sources: Sequence[Source]) -> dict[str, SourceState]:
     return _states(sources)
 
 
-def told(checked: Sequence[Checked]) -> list[str]:
+def announcements(checked: Sequence[Checked]) -> list[str]:
     """Return a line for each source that broke or recovered in this check; not for the others."""
     verbs = {"broken": "is broken", "recovered": "has recovered"}
     return [
-        f"{one.source.name} {verbs[one.result]}: {one.reason}"
-        for one in checked
-        if one.result in verbs
+        f"{check.source.name} {verbs[check.result]}: {check.reason}"
+        for check in checked
+        if check.result in verbs
     ]
 
 
-def _answered(source: Source, state: SourceState, said: _Said, moment: datetime) -> Checked:
-    again = state.broken_since
-    result: Result = "recovered" if again else "new" if said.entries else "unchanged"
-    reason = f"It answers again; it was broken since {_day(again)}." if again else ""
+def _answered(source: Source, state: SourceState, answer: _Answer, moment: datetime) -> Checked:
+    broken = state.broken_since
+    result: Result = "recovered" if broken else "new" if answer.entries else "unchanged"
+    reason = f"It answers again; it was broken since {_day(broken)}." if broken else ""
     fresh = SourceState(
         id=source.id,
         name=source.name,
-        etag=said.etag or (state.etag if said.entries is None else ""),
-        modified=said.modified or (state.modified if said.entries is None else ""),
-        mark=said.mark or state.mark,
+        etag=answer.etag or (state.etag if answer.entries is None else ""),
+        modified=answer.modified or (state.modified if answer.entries is None else ""),
+        mark=answer.mark or state.mark,
         checked_at=moment,
     )
     return Checked(
         source=source,
         result=result,
         reason=reason,
-        entries=said.entries or [],
+        entries=answer.entries or [],
         first=state.checked_at is None,
         state=fresh,
     )
@@ -162,52 +160,52 @@ def _failed(
     )
 
 
-def _feed(source: Source, state: SourceState) -> _Said:
+def _feed(source: Source, state: SourceState) -> _Answer:
     page = _page(feed_url(source), source, state)
     if page.not_modified:
-        return _Said(None)
-    found = feeds.entries(page.body, source, page.url, page.headers.get("content-type", ""))
-    return _Said(feeds.newest_first(found), page.etag, page.last_modified)
+        return _Answer(None)
+    entries = feeds.entries(page.body, source, page.url, page.headers.get("content-type", ""))
+    return _Answer(feeds.newest_first(entries), page.etag, page.last_modified)
 
 
-def _changed_page(source: Source, state: SourceState) -> _Said:
-    if not places.on_disk(source.url, source.mirror):
+def _changed_page(source: Source, state: SourceState) -> _Answer:
+    if not mirror.on_disk(source.url, source.mirror):
         robots.pause(source.url)
     page = _page(source.url, source, state)
     if page.not_modified:
-        return _Said(None)
+        return _Answer(None)
     text = articles.main_text(page.text, page.url)[:_TEXT]
-    said = _news(state.mark, text) if state.mark else ""
-    at = page.fetched_at.astimezone(settings().zone)
+    news = _news(state.mark, text) if state.mark else ""
+    fetched = page.fetched_at.astimezone(settings().zone)
     entry = Entry(
         source=source.name,
         url=source.url,
-        title=f"{source.name}, {at:%Y-%m-%d %H:%M}",
-        summary=said,
+        title=f"{source.name}, {fetched:%Y-%m-%d %H:%M}",
+        summary=news,
         mirror=source.mirror,
     )
-    return _Said([entry] if said else [], page.etag, page.last_modified, text)
+    return _Answer([entry] if news else [], page.etag, page.last_modified, text)
 
 
 def _news(before: str, after: str) -> str:
     """Return the sentences of `after` that `before` does not have."""
-    lines = difflib.ndiff(sentences(before), sentences(after))
+    lines = difflib.ndiff(split_sentences(before), split_sentences(after))
     added = [line[2:] for line in lines if line.startswith("+ ")]
     return "\n".join(line for line in added if len(line) >= _TELLING)
 
 
-def _posts(source: Source, state: SourceState) -> _Said:
-    found, newest = posts(source, state.mark)
-    return _Said(found, mark=newest)
+def _posts(source: Source, state: SourceState) -> _Answer:
+    entries, newest = posts(source, state.mark)
+    return _Answer(entries, mark=newest)
 
 
 def _page(url: str, source: Source, state: SourceState) -> Page:
-    return places.read(
+    return mirror.read(
         url, mirror=source.mirror, etag=state.etag, modified=state.modified, limits=LIMITS
     )
 
 
-_ASK: dict[str, Callable[[Source, SourceState], _Said]] = {
+_ASK: dict[str, Callable[[Source, SourceState], _Answer]] = {
     "feed": _feed,
     "github": _feed,
     "page": _changed_page,
@@ -223,5 +221,5 @@ def _states(sources: Sequence[Source]) -> dict[str, SourceState]:
     return {row["id"]: SourceState(**row) for row in rows}
 
 
-def _day(at: datetime) -> str:
-    return f"{at.astimezone(settings().zone):%d %b %H:%M}"
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(settings().zone):%d %b %H:%M}"

@@ -26,10 +26,15 @@ def keep(articles: Sequence[Article]) -> list[Passage]:
     An address that was read before is replaced where its text has changed.
     """
     notes = [
-        Note(text=one.text, title=one.title, source=one.url, provenance="untrusted_web")
-        for one in articles
+        Note(
+            text=article.text,
+            title=article.title,
+            source=article.url,
+            provenance="untrusted_web",
+        )
+        for article in articles
     ]
-    order = {document: at for at, document in enumerate(indexing.remember(notes))}
+    order = {document: place for place, document in enumerate(indexing.remember(notes))}
     if not order:
         return []
     where = f"document_id IN {quoted(*order)} AND status = 'active'"
@@ -52,9 +57,10 @@ def prune(needed: Collection[str]) -> int:
     free = [row for row in rows if row["id"] not in needed]
     oldest = now() - timedelta(days=limits.keep_days)
     surplus = max(len(rows) - limits.keep_passages, 0)
-    gone = [row["id"] for at, row in enumerate(free) if at < surplus or row["created_at"] < oldest]
-    if gone:
-        store().delete("chunks", f"id IN {quoted(*gone)}")
+    gone = [
+        row["id"] for rank, row in enumerate(free) if rank < surplus or row["created_at"] < oldest
+    ]
+    indexing.forget(gone)
     return len(gone)
 
 

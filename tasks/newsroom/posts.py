@@ -1,4 +1,4 @@
-"""Posts of X, by its official API, with the owner's own token from the keychain."""
+"""X's API: the posts of a search, with the owner's own token from the keychain."""
 
 import json
 from datetime import datetime
@@ -35,22 +35,23 @@ def posts(source: Source, newest: str) -> tuple[list[Entry], str]:
 
 def _read(body: bytes, source: Source, newest: str) -> tuple[list[Entry], str]:
     try:
-        said = json.loads(body)
-        users = {one["id"]: one["username"] for one in said.get("includes", {}).get("users", [])}
-        found = [_entry(post, users, source) for post in said.get("data", [])]
-        return found, str(said.get("meta", {}).get("newest_id", newest))
+        reply = json.loads(body)
+        authors = reply.get("includes", {}).get("users", [])
+        names = {author["id"]: author["username"] for author in authors}
+        entries = [_entry(post, names, source) for post in reply.get("data", [])]
+        return entries, str(reply.get("meta", {}).get("newest_id", newest))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FeedBroken(f"X answers with something else than posts: {error!r}.") from error
 
 
-def _entry(post: dict[str, Any], users: dict[str, str], source: Source) -> Entry:
+def _entry(post: dict[str, Any], names: dict[str, str], source: Source) -> Entry:
     text = plain(post["text"])
-    name = users.get(post.get("author_id", ""), "i/web")
-    at = post.get("created_at")
+    name = names.get(post.get("author_id", ""), "i/web")
+    created = post.get("created_at")
     return Entry(
         source=source.name,
         url=f"https://x.com/{name}/status/{post['id']}",
         title=text[:80],
         summary=text,
-        published_at=datetime.fromisoformat(at) if at else None,
+        published_at=datetime.fromisoformat(created) if created else None,
     )

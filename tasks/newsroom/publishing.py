@@ -1,4 +1,4 @@
-"""Approved drafts as files of the owner's: Markdown with front matter, and feeds of them."""
+"""Publishing: approved drafts as Markdown with front matter, and RSS and Atom feeds of them."""
 
 import re
 from collections.abc import Sequence
@@ -20,8 +20,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 def publish(draft: Draft) -> Path:
     """Write an approved draft as Markdown with front matter; return its path."""
     path = file_of(draft)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, markdown(draft))
+    write_whole(path, markdown(draft), durable=True)
     return path
 
 
@@ -34,8 +33,8 @@ def file_of(draft: Draft) -> Path:
 
 def markdown(draft: Draft) -> str:
     """Return the approved text with front matter and its sources."""
-    at = (draft.decided_at or now()).astimezone(settings().zone)
-    head: dict[str, Any] = {"title": draft.title, "date": at.isoformat(timespec="seconds")}
+    decided = (draft.decided_at or now()).astimezone(settings().zone)
+    head: dict[str, Any] = {"title": draft.title, "date": decided.isoformat(timespec="seconds")}
     if settings().drafts.author:
         head["author"] = settings().drafts.author
     head |= {"lang": draft.language, "kind": draft.kind, "id": draft.id}
@@ -74,9 +73,9 @@ def write_feeds(approved: Sequence[Draft]) -> None:
     feed.updated((ordered[-1].decided_at or ordered[-1].created_at).isoformat())
     for draft in ordered[-settings().drafts.feed_entries :]:
         _entry(feed, draft, site)
-    settings().published_path.mkdir(parents=True, exist_ok=True)
-    write_whole(settings().published_path / "feed.rss", feed.rss_str(pretty=True).decode())
-    write_whole(settings().published_path / "feed.atom", feed.atom_str(pretty=True).decode())
+    folder = settings().published_path
+    write_whole(folder / "feed.rss", feed.rss_str(pretty=True).decode(), durable=True)
+    write_whole(folder / "feed.atom", feed.atom_str(pretty=True).decode(), durable=True)
 
 
 def _entry(feed: Any, draft: Draft, site: str) -> None:
@@ -89,9 +88,9 @@ def _entry(feed: Any, draft: Draft, site: str) -> None:
     entry.link(href=f"{site}/{file_of(draft).stem}")
     entry.title(_CONTROL.sub("", draft.title))
     entry.content(_CONTROL.sub("", html), type="html")
-    at = draft.decided_at or draft.created_at
-    entry.published(at)
-    entry.updated(at)
+    decided = draft.decided_at or draft.created_at
+    entry.published(decided)
+    entry.updated(decided)
 
 
 def _address(url: str) -> str:

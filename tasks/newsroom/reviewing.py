@@ -1,4 +1,4 @@
-"""Wait for the owner: the run is suspended, its process ends, a decision brings it back."""
+"""Human review: the run is suspended, its process ends, the owner's decision brings it back."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from thirdshift.newsroom import Draft, Review
 KEY = "review"
 
 
-class Decision(RunInput):
+class ReviewForm(RunInput):
     """What Prefect's own form asks; who resumes the run without a verdict has not decided."""
 
     verdict: Literal["approve", "edit", "reject"]
@@ -32,7 +32,7 @@ async def reviewed(draft: Draft) -> Review:
         )
         return Review(verdict=verdict, note=draft.note)
     path = drafts.file_of(draft)
-    form = Decision.with_initial_data(
+    form = ReviewForm.with_initial_data(
         description=f"**{draft.title}**\n\n{draft.text}\n\nThe draft is {path}. `edit` publishes "
         "the text below, or where it is empty what the file says now."
     )

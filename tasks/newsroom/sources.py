@@ -9,7 +9,8 @@ from xml.sax.saxutils import quoteattr
 
 from pydantic import ValidationError
 
-from thirdshift.errors import NotFound, SettingsInvalid
+from tasks.machine.disk import write_whole
+from thirdshift.errors import NotFound, SettingsInvalid, explained
 from thirdshift.newsroom import Source, SourceKind, Watchlist
 from thirdshift.paths import DATASETS
 from thirdshift.settings import settings
@@ -26,27 +27,29 @@ def watchlist(file: Path | None = None) -> Watchlist:
     file = file or settings().sources_file
     if not file.exists():
         return Watchlist()
-    read = _read(file)
-    if not isinstance(read, dict):
+    document = _read(file)
+    if not isinstance(document, dict):
         raise SettingsInvalid(f"{file} is not a list of sources.", "Its head explains the keys.")
     try:
-        sources = [_source(file, number, item) for number, item in enumerate(_listed(read), 1)]
-        return Watchlist.model_validate({**read, "sources": sources})
+        sources = [_source(file, number, item) for number, item in enumerate(_listed(document), 1)]
+        return Watchlist.model_validate({**document, "sources": sources})
     except ValidationError as error:
-        raise SettingsInvalid(f"{file}: {_told(error)}", "Its head explains the keys.") from None
+        raise SettingsInvalid(
+            f"{file}: {explained(error)}", "Its head explains the keys."
+        ) from None
 
 
-def chosen(name: str) -> list[Source]:
+def named(name: str) -> list[Source]:
     """Return the source called `name`, or all for an empty one; NotFound lists the names."""
     listed = watchlist().sources
-    found = [source for source in listed if name in ("", source.name)]
-    if not found:
+    wanted = [source for source in listed if name in ("", source.name)]
+    if not wanted:
         known = ", ".join(source.name for source in listed)
         raise NotFound(f"No source is called {name}.", f"There are: {known or 'none'}.")
-    return found
+    return wanted
 
 
-def at(place: str, kind: SourceKind = "feed", *, name: str = "", **more: Any) -> Source:
+def source_at(place: str, kind: SourceKind = "feed", *, name: str = "", **more: Any) -> Source:
     """Return the source at an address, or of a query on X, named by its host where it has no name.
 
     Raises SettingsInvalid where the place is none.
@@ -73,11 +76,11 @@ def add(sources: Iterable[Source], file: Path | None = None) -> list[Source]:
             fresh[identity] = _named_apart(source, names)
             names.add(fresh[identity].name)
     if fresh:
-        read = _read(file) if file.exists() else _yaml().load(_head() + _EMPTY)
-        if not read.get("sources"):
-            read["sources"] = []
-        read["sources"] += [_entry(source) for source in fresh.values()]
-        _write(read, file)
+        document = _read(file) if file.exists() else _yaml().load(_head() + _EMPTY)
+        if not document.get("sources"):
+            document["sources"] = []
+        document["sources"] += [_entry(source) for source in fresh.values()]
+        _write(document, file)
     return list(fresh.values())
 
 
@@ -85,15 +88,15 @@ def remove(name: str, file: Path | None = None) -> None:
     """Take the source called `name`, or with that address, off the list; NotFound lists all."""
     file = file or settings().sources_file
     listed = watchlist(file).sources  # refuses a file we must not write to
-    read = _read(file) if file.exists() else {}
+    document = _read(file) if file.exists() else {}
     called = ("name", "url", "query")
-    names = [item for item in _listed(read) if name in [item.get(key) for key in called]]
-    if not names:
+    entries = [item for item in _listed(document) if name in [item.get(key) for key in called]]
+    if not entries:
         known = ", ".join(source.name for source in listed)
         raise NotFound(f"No source is called {name}.", f"There are: {known or 'none'}.")
-    for item in names:
-        read["sources"].remove(item)
-    _write(read, file)
+    for item in entries:
+        document["sources"].remove(item)
+    _write(document, file)
 
 
 def from_opml(file: Path) -> list[Source]:
@@ -109,8 +112,8 @@ def from_opml(file: Path) -> list[Source]:
         raise SettingsInvalid(f"{file} is not an OPML file.", "Export the subscriptions again.")
     if b"</opml" not in data.lower():  # the parser would keep the first feeds and say nothing
         raise SettingsInvalid(f"{file} is cut short.", "Export the subscriptions again.")
-    found = listparser.parse(data)
-    feeds = [feed for feed in found.feeds if urlsplit(feed.url).scheme in ("http", "https")]
+    outline = listparser.parse(data)
+    feeds = [feed for feed in outline.feeds if urlsplit(feed.url).scheme in ("http", "https")]
     return [Source(name=feed.title.strip() or feed.url, url=feed.url) for feed in feeds]
 
 
@@ -138,8 +141,8 @@ def _source(file: Path, number: int, item: Any) -> Source:
     try:
         source = Source.model_validate(item)
     except ValidationError as error:
-        named = item.get("name", number) if isinstance(item, dict) else number
-        what = f"{file}, source {named}: {_told(error)}"
+        name = item.get("name", number) if isinstance(item, dict) else number
+        what = f"{file}, source {name}: {explained(error)}"
         raise SettingsInvalid(what, "The head of the file explains the keys.") from None
     return _placed(source, file)
 
@@ -162,14 +165,6 @@ def _parts(url: str) -> tuple[str, str]:
     return parts.scheme, parts.hostname or ""
 
 
-def _told(error: ValidationError) -> str:
-    faults = [
-        ": ".join([*map(str, item["loc"]), item["msg"].removeprefix("Value error, ")])
-        for item in error.errors()
-    ]
-    return "; ".join(faults) + "."
-
-
 def _named_apart(source: Source, taken: set[str]) -> Source:
     """Return the source under a name that is not taken: commands call sources by name."""
     if source.name not in taken:
@@ -183,28 +178,26 @@ def _entry(source: Source) -> dict[str, Any]:
     return source.model_dump(mode="json", exclude_defaults=True) | {"kind": source.kind}
 
 
-def _listed(read: Any) -> list[Any]:
-    listed = read.get("sources") or []
+def _listed(document: Any) -> list[Any]:
+    listed = document.get("sources") or []
     return list(listed) if isinstance(listed, list) else [listed]
 
 
 def _read(file: Path) -> Any:
+    """Return the list as it can be written again; by YAML 1.2, in which `no` is a word."""
     from ruamel.yaml.error import YAMLError
 
     try:
         return _yaml().load(file.read_text(encoding="utf-8")) or {}
     except (YAMLError, UnicodeDecodeError) as error:
-        told = " ".join(str(error).split())
-        raise SettingsInvalid(f"{file} is not YAML: {told}", "Mend it there.") from None
+        reason = " ".join(str(error).split())
+        raise SettingsInvalid(f"{file} is not YAML: {reason}.", f"Mend it in {file}.") from None
 
 
-def _write(read: Any, file: Path) -> None:
+def _write(document: Any, file: Path) -> None:
     written = StringIO()
-    _yaml().dump(read, written)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(written.getvalue(), encoding="utf-8")
-    part.replace(file)
+    _yaml().dump(document, written)
+    write_whole(file, written.getvalue(), durable=True)
 
 
 def _yaml() -> Any:

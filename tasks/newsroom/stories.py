@@ -1,7 +1,6 @@
-"""Stories that were seen, and how one story told by many feeds is known to be one."""
+"""Near-duplicate detection: stories that were seen, and how one told by many feeds is known."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from rapidfuzz import fuzz
 
 from tasks.memory.store import Row, quoted, store
 from tasks.models.embedding import embedder
+from tasks.text.language import folded
 from thirdshift.errors import NotFound
 from thirdshift.newsroom import Entry, Story
 from thirdshift.records import now
@@ -41,7 +41,10 @@ def text_of(entry: Entry | Story) -> str:
 
 
 def canonical(url: str) -> str:
-    """Return the address without what does not name the page: trackers, fragments, `www.`, `m.`."""
+    """Return the address without what does not name the page: trackers, fragments, `www.`, `m.`.
+
+    "http://www.news.example/a/?utm_source=x#top" becomes "https://news.example/a".
+    """
     try:
         parts = urlsplit(url.strip())
     except ValueError:
@@ -56,9 +59,9 @@ def same(
     entry: Entry, vector: NDArray[np.float32], known: Sequence[Known]
 ) -> tuple[Story, str] | None:
     """Return the known story that the entry tells again, and what shows it."""
-    for one in known:
-        if why := _sameness(entry, vector, one):
-            return one.story, f"{why} as “{one.story.title}” from {one.story.source}."
+    for other in known:
+        if why := _sameness(entry, vector, other):
+            return other.story, f"{why} as “{other.story.title}” from {other.story.source}."
     return None
 
 
@@ -116,8 +119,8 @@ def untold() -> list[Story]:
 def recent_matches(days: float = 2) -> list[Story]:
     """Return the stories taken in the last days, the best first."""
     since = now() - timedelta(days=days)
-    found = [story for story in listed(since) if story.decision == "matched"]
-    return sorted(found, key=lambda story: -story.score)
+    taken = [story for story in listed(since) if story.decision == "matched"]
+    return sorted(taken, key=lambda story: -story.score)
 
 
 def mark_told(story_id: str) -> None:
@@ -148,7 +151,7 @@ def _sameness(entry: Entry, vector: NDArray[np.float32], known: Known) -> str:
     if entry.source == other.source or _numbers(entry.title) != _numbers(other.title):
         return ""
     cosine = float(vector @ known.vector)
-    alike = fuzz.token_sort_ratio(_plain(entry.title), _plain(other.title))
+    alike = fuzz.token_sort_ratio(folded(entry.title), folded(other.title))
     if alike >= _TITLE and cosine >= _TITLE_MEANS:
         return "It has the same title"
     if _shared(text_of(entry), text_of(other)) >= _SHINGLES:
@@ -165,24 +168,20 @@ def _is_a_place(entry: Entry, other: Story) -> bool:
 
 def _numbers(title: str) -> set[str]:
     """Return a title's numbers: version 1.2.4 is not the story of version 1.2.3."""
-    return set(_NUMBER.findall(unicodedata.normalize("NFKC", title)))
+    return set(_NUMBER.findall(folded(title)))
 
 
-def _shared(one: str, other: str) -> float:
+def _shared(text: str, other: str) -> float:
     """Return the share of five-letter stretches both texts have (Jaccard)."""
-    first, second = _stretches(one), _stretches(other)
+    first, second = _stretches(text), _stretches(other)
     if min(len(first), len(second)) < _SHORT:
         return 0.0
     return len(first & second) / len(first | second)
 
 
 def _stretches(text: str) -> set[str]:
-    plain = _plain(text)
-    return {plain[at : at + _STRETCH] for at in range(len(plain) - _STRETCH + 1)}
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    plain = folded(text)
+    return {plain[start : start + _STRETCH] for start in range(len(plain) - _STRETCH + 1)}
 
 
 def _story(row: Row) -> Story:

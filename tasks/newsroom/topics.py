@@ -1,8 +1,7 @@
 """Topics: stories that were researched, with the passages that were found."""
 
 from tasks.memory.store import quoted, store
-from tasks.newsroom import stories
-from tasks.newsroom.passages import keep as keep_passages
+from tasks.newsroom import passages, stories
 from tasks.newsroom.research import explore
 from tasks.text.language import is_japanese
 from thirdshift.errors import NotFound
@@ -13,12 +12,12 @@ def research(story_id: str) -> Topic:
     """Find out about a story, keep passages and topic; raises NotFound for no such story."""
     story = stories.find(story_id)
     articles, visits = explore(story)
-    passages = keep_passages(articles)
+    read = passages.keep(articles)
     topic = Topic(
         id=story.id,
         title=story.title,
         language="ja" if is_japanese(f"{story.title}{story.summary}") else "en",
-        passages=[passage.id for passage in passages],
+        passages=[passage.id for passage in read],
         visits=visits,
     )
     row = {"id": topic.id, "title": topic.title, "topic": topic.model_dump_json()}

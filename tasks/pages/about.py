@@ -1,4 +1,4 @@
-"""What a page says of itself: its address, titles, and the types it declares."""
+"""Features of a whole page: its address, titles, and the types it declares."""
 
 import re
 from typing import NamedTuple
@@ -17,6 +17,7 @@ _TYPES = {
 _LISTS = re.compile(
     r"/(?:c|collections?|categor(?:y|ies)|shop|browse|catalog|tag|search|products?)(?:/|$)"
 )
+_TYPE = r'"@type"\s*:\s*\[?\s*"(\w+)"'  # of a thing in JSON-LD
 _ITEM = re.compile(r"/(?:p|products?|dp|item|itm)/")
 
 
@@ -44,17 +45,17 @@ class About(NamedTuple):
     def kinds(self) -> list[float]:
         """What kind of page it may be, as numbers: by its types and by its address."""
         path = urlsplit(self.url).path
-        told = [bool(self.types & names) for names in _TYPES.values()]
-        told += [word in self.og_type for word in ("article", "product", "website")]
-        told += [bool(_LISTS.search(path)), bool(_ITEM.search(path)), self.is_thread]
+        marks = [bool(self.types & names) for names in _TYPES.values()]
+        marks += [word in self.og_type for word in ("article", "product", "website")]
+        marks += [bool(_LISTS.search(path)), bool(_ITEM.search(path)), self.is_thread]
         counts = [path.strip("/").count("/"), path.count("-"), self.articles, self.paragraphs]
-        return [*map(float, told), *map(float, counts)]
+        return [*map(float, marks), *map(float, counts)]
 
 
 def about(tree: Element, url: str) -> About:
     """Return what a page says of itself."""
-    said = tree.xpath('//script[@type="application/ld+json"]/text()')
-    types = {name for one in said for name in re.findall(r'"@type"\s*:\s*\[?\s*"(\w+)"', one)}
+    scripts = tree.xpath('//script[@type="application/ld+json"]/text()')
+    types = {name for script in scripts for name in re.findall(_TYPE, script)}
     stated = tree.xpath('//meta[@property="og:type"]/@content') or [""]
     return About(
         url=url,

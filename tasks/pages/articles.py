@@ -1,4 +1,4 @@
-"""The main text of a page: what a reader came for, without what surrounds it.
+"""Main content extraction: the text a reader came for, without what surrounds it.
 
 An extractor says *where* the text is; *what* it is, is then read from the page itself, since
 extractors lose lists, code and short paragraphs. Threads of forums are read post by post. Where
@@ -11,15 +11,10 @@ import json
 import logging
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
-from tasks.pages import (
-    about,
-    boilerplate,
-    classifier,
-    markup,
-    threads,
-)
+from tasks.pages import about, boilerplate, classifier, markup, threads
 from tasks.pages.blocks import (
     Block,
     Element,
@@ -32,6 +27,7 @@ from tasks.pages.blocks import (
 )
 
 ENOUGH = 12  # bytes of a block that are taken for evidence
+# Chosen by failures on three sets: docs/log.md, 2026-11-24, Main text of pages.
 _SHARE = 0.9  # of the known text that the smallest element around it holds
 _MOST = 0.5  # of the text, that an element named as its body must hold to be believed
 _POOR = 250  # characters of text below which scripts may be what is missing
@@ -51,7 +47,11 @@ def main_text(html: str, url: str = "") -> str:
     The title is left out, and captions, comments and all that leads away. The text of a page
     without any is empty; one longer than a book is all that a reader sees.
     """
-    tree = markup.parsed(html)
+    return main_text_of(markup.parsed(html), url)
+
+
+def main_text_of(tree: Element | None, url: str) -> str:
+    """Return the main text of a parsed page, which is taken apart for it."""
     if tree is None:
         return ""
     unveil(tree)
@@ -64,9 +64,8 @@ def main_text(html: str, url: str = "") -> str:
     return classifier.chosen(body_of(tree), about.about(tree, url), ruled)
 
 
-def needs_browser(html: str) -> bool:
+def needs_browser(tree: Element | None) -> bool:
     """Tell whether a page shows next to nothing until its scripts have run."""
-    tree = markup.parsed(html)
     if tree is None or not tree.xpath("//script[@src or string-length() > 40]"):
         return False
     seen = len(markup.visible(tree))
@@ -75,9 +74,11 @@ def needs_browser(html: str) -> bool:
     roots = [element for element in tree.iter("div") if element.get("id") in _ROOTS]
     empty = any(not "".join(root.itertext()).strip() for root in roots)
     asked = any(_ASKS.search("".join(element.itertext())) for element in tree.iter("noscript"))
-    unveil(tree)
-    found = len(by_rules(tree, ""))
-    return found < _POOR / 2 and (empty or asked or seen < _POOR)
+    if not (empty or asked or seen < _POOR):
+        return False
+    copied = copy.deepcopy(tree)
+    unveil(copied)
+    return len(by_rules(copied, "")) < _POOR / 2
 
 
 def by_rules(tree: Element, url: str) -> str:
@@ -87,8 +88,8 @@ def by_rules(tree: Element, url: str) -> str:
     stated = _stated(tree)
     _drop_unseen(body_of(tree))
     known = max(_extracted(tree), stated, key=len)
-    found = _around(tree, known) or known
-    return stated if len(stated) > 2 * len(found) else found
+    text = _around(tree, known) or known
+    return stated if len(stated) > 2 * len(text) else text
 
 
 def unveil(tree: Element) -> None:
@@ -116,10 +117,12 @@ def _extracted(tree: Element) -> str:
     config = use_config()
     config.set("DEFAULT", "MIN_EXTRACTED_SIZE", "1")
     try:
-        found = trafilatura.extract(copy.deepcopy(tree), include_comments=False, config=config)
+        text: str | None = trafilatura.extract(
+            copy.deepcopy(tree), include_comments=False, config=config
+        )
     except Exception:  # whatever it stumbles over, the page is then read without it
         return ""
-    return found or ""
+    return text or ""
 
 
 def _stated(tree: Element) -> str:
@@ -127,10 +130,10 @@ def _stated(tree: Element) -> str:
     bodies = [""]
     for script in tree.xpath('//script[@type="application/ld+json"]'):
         try:
-            said = json.loads(script.text or "", strict=False)
+            document = json.loads(script.text or "", strict=False)
         except (ValueError, RecursionError):
             continue
-        graph = said.get("@graph", said) if isinstance(said, dict) else said
+        graph = document.get("@graph", document) if isinstance(document, dict) else document
         things = graph if isinstance(graph, list) else [graph]
         bodies += [str(t.get("articleBody", "")) for t in things if isinstance(t, dict)]
     longest = max(bodies, key=len)
@@ -145,7 +148,8 @@ def _around(tree: Element, known: str) -> str:
     root = _smallest(body, _held(body, known)) if held else body
     declared = _declared(root)
     root = root if declared is None else declared
-    return "\n".join(block.text for block in _kept(blocks(root), root, boilerplate.title_of(tree)))
+    text = _without_surroundings(blocks(root), root, boilerplate.title_of(tree))
+    return "\n".join(block.text for block in text)
 
 
 def _held(root: Element, known: str) -> dict[Element, int]:
@@ -171,8 +175,8 @@ def _smallest(root: Element, held: dict[Element, int]) -> Element:
 
 def _declared(root: Element) -> Element | None:
     """Return the one element that the template itself calls the text, if it has most of it."""
-    found = [e for e in root.iter() if isinstance(e.tag, str) and _is_declared(e)]
-    outer = [e for e in found if not any(_is_declared(above) for above in e.iterancestors())]
+    declared = [e for e in root.iter() if isinstance(e.tag, str) and _is_declared(e)]
+    outer = [e for e in declared if not any(_is_declared(above) for above in e.iterancestors())]
     if len(outer) != 1:
         return None
     share = len(squeezed("".join(outer[0].itertext()))) / (
@@ -185,18 +189,17 @@ def _is_declared(element: Element) -> bool:
     return element.get("itemprop") == "articleBody" or bool(_BODY.search(named(element)))
 
 
-def _kept(found: list[Block], root: Element, titles: set[str]) -> list[Block]:
-    kept: list[Block] = []
+def _without_surroundings(listed: list[Block], root: Element, titles: set[str]) -> Iterator[Block]:
+    """Yield the blocks of the text: without titles, notices, and what "Related" stands above."""
     away: Element | None = None
-    for block in found:
+    for block in listed:
         if away is not None and _within(block.element, away):
             continue
         away = None
         if boilerplate.ends_text(block):
             away = block.element.getparent() if block.element is not root else None
         elif not (boilerplate.leads_away(block) or squeezed(block.text) in titles):
-            kept.append(block)
-    return kept
+            yield block
 
 
 def _within(element: Element, outer: Element) -> bool:

@@ -1,4 +1,4 @@
-"""A page as elements and blocks of text; what belongs together on the screen stays together."""
+"""Segmentation: a page as elements and blocks of text, as they stand together on the screen."""
 
 import re
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ BLOCKS = frozenset(
     " figure footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary table"
     " tbody td tfoot th thead tr ul".split()
 )
+_WORDLESS = frozenset(("script", "style", "template", "rt", "rp"))
 _COUNTED = ("a", "button")
 UNSEEN = frozenset(
     "head script style template noscript svg iframe object button select textarea input canvas"  # noqa: SIM905
@@ -37,6 +38,29 @@ def body_of(tree: Element) -> Element:
 def named(element: Element) -> str:
     """Return the classes and the id of an element."""
     return f"{element.get('class') or ''} {element.get('id') or ''}"
+
+
+def attribute(element: Element | None, name: str) -> str:
+    """Return an attribute, or nothing where there is no such element or attribute."""
+    return "" if element is None else (element.get(name) or "").strip()
+
+
+def words_of(element: Element | None) -> str:
+    """Return the words in an element, single blanks between them; scripts and ruby have none."""
+    return "" if element is None else " ".join(" ".join(_texts(element)).split())
+
+
+def _texts(element: Element) -> Iterator[str]:
+    from lxml import etree
+
+    walk = etree.iterwalk(element, events=("start", "end", "comment", "pi"))
+    for event, inner in walk:  # not recursion: elements may be nested deeper than Python's stack
+        if event != "start":
+            yield inner.tail or "" if inner is not element else ""
+        elif inner.tag in _WORDLESS:
+            walk.skip_subtree()
+        else:
+            yield inner.text or ""
 
 
 def is_hidden(element: Element) -> bool:
@@ -61,18 +85,21 @@ def remove(elements: Iterator[Element] | list[Element]) -> None:
 
 
 def blocks(root: Element) -> list[Block]:
-    """Return the blocks of text below an element in reading order; `pre` keeps its lines."""
+    """Return the blocks of text below an element in reading order; `pre` keeps its lines.
+
+    <div>Hello <b>you</b><p>Text</p>bye</div>  ->  "Hello you", "Text", "bye"
+    """
     reader = _Reader(root)
     reader.walk(root)
     reader.close()
-    return reader.found
+    return reader.blocks
 
 
 class _Reader:
     """Walks a tree and gathers text until a block begins or ends."""
 
     def __init__(self, root: Element) -> None:
-        self.found: list[Block] = []
+        self.blocks: list[Block] = []
         self._owners = [root]
         self._parts: list[str] = []
         self._within = dict.fromkeys(_COUNTED, 0)  # letters in links and in buttons
@@ -83,7 +110,7 @@ class _Reader:
         if text:
             size = len(squeezed(text)) or 1
             shares = (min(1.0, self._within[tag] / size) for tag in _COUNTED)
-            self.found.append(Block(self._owners[-1], text, *shares))
+            self.blocks.append(Block(self._owners[-1], text, *shares))
         self._parts, self._within = [], dict.fromkeys(_COUNTED, 0)
 
     def walk(self, element: Element) -> None:
@@ -116,7 +143,7 @@ class _Reader:
     def _code(self, element: Element) -> None:
         self.close()
         if code := "".join(element.itertext()).strip("\n"):
-            self.found.append(Block(element, code))
+            self.blocks.append(Block(element, code))
 
 
 def squeezed(text: str) -> str:

@@ -1,19 +1,11 @@
-"""What surrounds the text of a page: menus, banners, share bars, related links, comments.
+"""Boilerplate: menus, banners, share bars, related links, comments around a page's text.
 
 Judged by what the mark-up is for (tags, roles) and by the names that the world's templates give.
 """
 
 import re
 
-from tasks.pages.blocks import (
-    UNSEEN,
-    Block,
-    Element,
-    is_hidden,
-    named,
-    remove,
-    squeezed,
-)
+from tasks.pages.blocks import UNSEEN, Block, Element, is_hidden, named, remove, squeezed
 
 KEPT = 0.5  # share of the known text whose holder is no boilerplate, whatever its name
 _ROLES = {"navigation", "banner", "contentinfo", "complementary", "search", "dialog", "alertdialog"}
@@ -104,13 +96,13 @@ def prune(root: Element, held: dict[Element, int], *, comments: bool = False) ->
     An element with half of the known text stays, whatever its name.
     """
     most = max(held.values(), default=0)
-    gone = []
+    pruned = []
     for element in root.iter():
         if not isinstance(element.tag, str) or element.tag in UNSEEN:
-            gone.append(element)
+            pruned.append(element)
         elif element is not root and not (most and held.get(element, 0) >= KEPT * most):
-            gone += [element] * _is_boilerplate(element, comments)
-    remove(gone)
+            pruned += [element] * _is_boilerplate(element, comments)
+    remove(pruned)
 
 
 def leads_away(block: Block) -> bool:

@@ -1,4 +1,4 @@
-"""Which blocks are a page's main text: boosted trees weigh each, and the best set is taken.
+"""Block classification: boosted trees weigh each block, and the best set is the main text.
 
 The trees were learnt from the development part of WCXB (Murrough Foley, CC BY 4.0), 1,488 pages
 of seven kinds; `tests/tasks/pages/learn.py` makes them anew.
@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.pages import features
 from tasks.pages.about import About
 from tasks.pages.blocks import Element
-from tasks.pages.features import Read, read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TREES = Path(__file__).with_name("trees.npz")
+# Measured: docs/log.md, 2026-11-25, The main text of other pages.
 _LEAST = 0.15  # F1 to be expected, below which a page has no main text
 _ALIKE = 0.6  # F1 of two choices that mean the same, on short pages and on articles
 _MUCH_ALIKE = 0.8  # and on others
-_LEAN = 0.75
+_LEAN = 0.75  # share of the mean over all that the template makes in the same way
 _SHORT = 3000  # letters of a page
 
 
@@ -30,37 +31,40 @@ def chosen(root: Element, page: About, by_rules: str) -> str:
 
     `root` is changed.
     """
-    known = read(root, page, by_rules)
-    if known is None:
+    read = features.read(root, page, by_rules)
+    if read is None:
         return by_rules
-    return settled(known, weighed(known.features), page, by_rules)
+    return settled(read, weighed(read.features), page, by_rules)
 
 
-def settled(known: Read, likely: "NDArray[np.float64]", page: About, by_rules: str) -> str:
+def settled(read: features.Read, likely: "NDArray[np.float64]", page: About, by_rules: str) -> str:
     """Return the blocks of the best set, or the rules' text where that means the same.
 
     The rules know better than the trees what templates put into a text.
     """
-    likely = np.where(known.beside, 0.0, _leaning(likely, known.alike))
-    taken = best_set(likely, known.sizes)
-    simple = page.is_article or known.sizes.sum() < _SHORT
+    likely = np.where(read.beside, 0.0, _leaning(likely, read.alike))
+    taken = best_set(likely, read.sizes)
+    simple = page.is_article or read.sizes.sum() < _SHORT
     alike = _ALIKE if simple else _MUCH_ALIKE
-    if _f1(known.ruled, taken, known.sizes) >= alike:
+    if _f1(read.ruled, taken, read.sizes) >= alike:
         return by_rules
-    return "\n".join(text for text, there in zip(known.texts, taken, strict=True) if there)
+    return "\n".join(text for text, there in zip(read.texts, taken, strict=True) if there)
 
 
-def weighed(features: "NDArray[np.float32]") -> "NDArray[np.float64]":
-    """Return how likely each block, (blocks, features), belongs to the text, 0..1."""
+def weighed(rows: "NDArray[np.float32]") -> "NDArray[np.float64]":
+    """Return how likely each block, (blocks, features), belongs to the text, 0..1.
+
+    All blocks walk down all trees at once: `node` is where each stands, (blocks, trees).
+    """
     trees = _trees()
-    rows = np.arange(len(features))[:, None]
-    at = np.tile(trees["root"], (len(features), 1))
+    index = np.arange(len(rows))[:, None]
+    node = np.tile(trees["root"], (len(rows), 1))
     for _ in range(int(trees["depth"])):
-        inner = trees["feature"][at] >= 0
-        low = features[rows, np.maximum(trees["feature"][at], 0)] <= trees["threshold"][at]
-        at = np.where(inner, np.where(low, trees["left"][at], trees["right"][at]), at)
-    found: NDArray[np.float64] = 1 / (1 + np.exp(-trees["value"][at].sum(axis=1)))
-    return found
+        inner = trees["feature"][node] >= 0  # -1 in a leaf, which stays where it is
+        low = rows[index, np.maximum(trees["feature"][node], 0)] <= trees["threshold"][node]
+        node = np.where(inner, np.where(low, trees["left"][node], trees["right"][node]), node)
+    likely: NDArray[np.float64] = 1 / (1 + np.exp(-trees["value"][node].sum(axis=1)))
+    return likely
 
 
 def _leaning(likely: "NDArray[np.float64]", alike: "NDArray[np.int64]") -> "NDArray[np.float64]":
@@ -83,14 +87,14 @@ def best_set(likely: "NDArray[np.float64]", sizes: "NDArray[np.float64]") -> "ND
 
 
 def _f1(
-    one: "NDArray[np.bool_]", other: "NDArray[np.bool_]", sizes: "NDArray[np.float64]"
+    ruled: "NDArray[np.bool_]", taken: "NDArray[np.bool_]", sizes: "NDArray[np.float64]"
 ) -> float:
-    both = float(sizes[one].sum() + sizes[other].sum())
-    return 2 * float(sizes[one & other].sum()) / max(both, 1.0)
+    both = float(sizes[ruled].sum() + sizes[taken].sum())
+    return 2 * float(sizes[ruled & taken].sum()) / max(both, 1.0)
 
 
 @cache
 def _trees() -> "dict[str, NDArray[Any]]":
     """Return all nodes in a row: feature (-1 in a leaf), threshold, children, value; the roots."""
-    with np.load(TREES) as kept:
-        return dict(kept)
+    with np.load(TREES) as arrays:
+        return dict(arrays)

@@ -1,4 +1,4 @@
-"""What tells a page's text from what surrounds it: some eighty numbers for each block.
+"""Features of blocks: some eighty numbers that tell text from what surrounds it.
 
 Its words and links, its place, what the template calls the elements around it, what stands
 beside it, and which of it the rules took (`tasks.pages.classifier` weighs them).
@@ -14,14 +14,7 @@ import numpy as np
 
 from tasks.pages import boilerplate
 from tasks.pages.about import About
-from tasks.pages.blocks import (
-    UNSEEN,
-    Block,
-    Element,
-    blocks,
-    remove,
-    squeezed,
-)
+from tasks.pages.blocks import UNSEEN, Block, Element, blocks, remove, squeezed
 from tasks.pages.names import FAR, Names
 
 if TYPE_CHECKING:
@@ -54,23 +47,23 @@ def read(root: Element, page: About, by_rules: str) -> Read | None:
     listed = blocks(root)
     if not 0 < len(listed) <= MOST:
         return None
-    found = _Blocks(root, listed, page, by_rules)
-    texts = [block.text for block in found.found]
-    return Read(texts, found.sizes, found.ruled > 0, found.alike, found.beside, found.features)
+    known = _Blocks(root, listed, page, by_rules)
+    texts = [block.text for block in listed]
+    return Read(texts, known.sizes, known.ruled > 0, known.alike, known.beside, known.features)
 
 
 class _Blocks:
     """The blocks below an element, and which of them the rules took for the text."""
 
-    def __init__(self, root: Element, found: list[Block], page: About, by_rules: str) -> None:
-        self.root, self.found, self.page = root, found, page
-        self._squeezed = [squeezed(block.text) for block in self.found]
+    def __init__(self, root: Element, listed: list[Block], page: About, by_rules: str) -> None:
+        self.root, self.blocks, self.page = root, listed, page
+        self._squeezed = [squeezed(block.text) for block in self.blocks]
         lines, whole = set(map(squeezed, by_rules.split("\n"))), squeezed(by_rules)
         self.ruled = np.array(
             [s in lines or (len(s) >= _WHOLE and s in whole) for s in self._squeezed], float
         )
         self.sizes = np.array([len(s) for s in self._squeezed], float)
-        self.links = np.array([block.links for block in self.found])
+        self.links = np.array([block.links for block in self.blocks])
         self._copies = Counter(self._squeezed)
         self._names = Names(root, self._holds_much)
         self._twins: dict[Element, dict[Any, tuple[float, float]]] = {}  # of a parent's children
@@ -78,8 +71,8 @@ class _Blocks:
     @property
     def features(self) -> "NDArray[np.float32]":
         """One row a block, (blocks, features)."""
-        own = np.array([self._own(at) for at in range(len(self.found))])
-        page = np.tile(self._page, (len(self.found), 1))
+        own = np.array([self._own(index) for index in range(len(self.blocks))])
+        page = np.tile(self._page, (len(self.blocks), 1))
         parts = [own, self._beside(own), self._nearby, page]
         return np.hstack(parts).astype(np.float32)
 
@@ -93,11 +86,11 @@ class _Blocks:
     @property
     def beside(self) -> "NDArray[np.bool_]":
         """Which blocks are never the text."""
-        elements = [block.element for block in self.found]
-        never = self._after | np.array([self._names.unseen(one) for one in elements])
+        elements = [block.element for block in self.blocks]
+        never = self._after | np.array(list(map(self._names.unseen, elements)))
         if self.page.is_thread:
             return np.array(never)
-        comments = np.array([self._names.in_comments(one) for one in elements])
+        comments = np.array(list(map(self._names.in_comments, elements)))
         return np.array(never | self._titles | comments)
 
     @cached_property
@@ -108,20 +101,20 @@ class _Blocks:
     @cached_property
     def _after(self) -> "NDArray[np.bool_]":
         """Which blocks follow, in its element, a heading under which everything leads away."""
-        told, away = [], None
-        for block, chain in zip(self.found, self._chains, strict=True):
+        follows, away = [], None
+        for block, chain in zip(self.blocks, self._chains, strict=True):
             if away is not None and away not in chain:
                 away = None
             if boilerplate.ends_text(block):
                 away = block.element.getparent()
-            told.append(away is not None)
-        return np.array(told)
+            follows.append(away is not None)
+        return np.array(follows)
 
     @cached_property
     def _chains(self) -> list[list[Element]]:
         """Each block's element and those around it, to the root."""
         chains = []
-        for block in self.found:
+        for block in self.blocks:
             chain = [block.element]
             while chain[-1] is not self.root:
                 chain.append(chain[-1].getparent())
@@ -150,13 +143,18 @@ class _Blocks:
         sums: NDArray[np.float64] = self.sizes.cumsum() - self.sizes
         return sums
 
-    def _own(self, at: int) -> list[float]:
-        block, chain = self.found[at], self._chains[at]
-        before = float(self._before[at]) / self._whole
-        place = [at / len(self.found), before, float(len(chain))]
-        place += [float(min(self._copies[self._squeezed[at]], 10)), float(self._after[at])]
-        told = [*_said(block), *place, float(self._titles[at]), float(self.ruled[at])]
-        return [*told, *self._names.far(block.element), *self._repeats(chain), *self._shares(chain)]
+    def _own(self, index: int) -> list[float]:
+        block, chain = self.blocks[index], self._chains[index]
+        before = float(self._before[index]) / self._whole
+        place = [index / len(self.blocks), before, float(len(chain))]
+        place += [float(min(self._copies[self._squeezed[index]], 10)), float(self._after[index])]
+        numbers = [*_words(block), *place, float(self._titles[index]), float(self.ruled[index])]
+        return [
+            *numbers,
+            *self._names.far(block.element),
+            *self._repeats(chain),
+            *self._shares(chain),
+        ]
 
     def _holds_much(self, element: Element) -> bool:
         size, _, ruled, _ = self._held[element]
@@ -179,58 +177,58 @@ class _Blocks:
             return 0.0, 0.0
         if parent not in self._twins:
             alike: dict[Any, tuple[float, float]] = {}
-            for one in parent:
-                if one in self._held:
-                    count, size = alike.get(_kind(one), (0.0, 0.0))
-                    alike[_kind(one)] = count + 1, size + float(self._held[one][0])
+            for sibling in parent:
+                if sibling in self._held:
+                    count, size = alike.get(_kind(sibling), (0.0, 0.0))
+                    alike[_kind(sibling)] = count + 1, size + float(self._held[sibling][0])
             self._twins[parent] = alike
         return self._twins[parent][_kind(element)]
 
     def _shares(self, chain: list[Element]) -> list[float]:
         """Return what the elements around hold: of the page, in links, taken by the rules."""
-        told: list[float] = []
+        shares: list[float] = []
         for up in (1, 2, 3, 5):
             size, linked, ruled, count = self._held[chain[min(up, len(chain) - 1)]]
             size = max(size, 1.0)
-            told += [size / self._whole, linked / size, ruled / size, math.log1p(count)]
-        return told
+            shares += [size / self._whole, linked / size, ruled / size, math.log1p(count)]
+        return shares
 
     def _beside(self, own: "NDArray[np.float64]") -> "NDArray[np.float64]":
         """Return size, links, end and the rules' word of the blocks before and after."""
-        told = np.stack([own[:, 0], self.links, own[:, 3], self.ruled], axis=1)
-        edge = np.full((1, told.shape[1]), -1.0)
-        return np.hstack([np.vstack([edge, told[:-1]]), np.vstack([told[1:], edge])])
+        columns = np.stack([own[:, 0], self.links, own[:, 3], self.ruled], axis=1)
+        edge = np.full((1, columns.shape[1]), -1.0)
+        return np.hstack([np.vstack([edge, columns[:-1]]), np.vstack([columns[1:], edge])])
 
     @cached_property
     def _nearby(self) -> "NDArray[np.float64]":
         """Return the mean size of the blocks nearby, and which share is linked or taken."""
         sizes = np.stack([self.sizes, self.sizes * self.links, self.sizes * self.ruled], axis=1)
         sums = np.vstack([np.zeros(3), sizes.cumsum(axis=0)])
-        at, told = np.arange(len(sizes)), []
+        index, columns = np.arange(len(sizes)), []
         for near in (3, 8, 20):
-            low, high = np.maximum(at - near, 0), np.minimum(at + near + 1, len(sizes))
+            low, high = np.maximum(index - near, 0), np.minimum(index + near + 1, len(sizes))
             within = sums[high] - sums[low]
             whole = np.maximum(within[:, 0], 1.0)
-            told += [within[:, 0] / (high - low), within[:, 1] / whole, within[:, 2] / whole]
-        return np.stack(told, axis=1)
+            columns += [within[:, 0] / (high - low), within[:, 1] / whole, within[:, 2] / whole]
+        return np.stack(columns, axis=1)
 
     @property
     def _page(self) -> list[float]:
         size, linked, ruled, count = self._held[self.root]
-        prices = sum(bool(_PRICE.search(block.text)) for block in self.found)
-        told = [math.log1p(size), linked / self._whole, math.log1p(ruled), ruled / self._whole]
-        return [*told, math.log1p(count), prices / count, *self.page.kinds]
+        prices = sum(bool(_PRICE.search(block.text)) for block in self.blocks)
+        numbers = [math.log1p(size), linked / self._whole, math.log1p(ruled), ruled / self._whole]
+        return [*numbers, math.log1p(count), prices / count, *self.page.kinds]
 
 
-def _said(block: Block) -> list[float]:
+def _words(block: Block) -> list[float]:
     """Return what a block's own words tell; the first four are used beside others, too."""
     text = block.text
-    told = [math.log1p(len(squeezed(text))), block.links, block.buttons]
-    told += [float(bool(_ENDS.search(text))), math.log1p(len(text.split()))]
-    told += [sum(map(str.isdigit, text)) / len(text), sum(map(str.isupper, text)) / len(text)]
-    told += [float(bool(_PRICE.search(text))), float(boilerplate.leads_away(block))]
+    numbers = [math.log1p(len(squeezed(text))), block.links, block.buttons]
+    numbers += [float(bool(_ENDS.search(text))), math.log1p(len(text.split()))]
+    numbers += [sum(map(str.isdigit, text)) / len(text), sum(map(str.isupper, text)) / len(text)]
+    numbers += [float(bool(_PRICE.search(text))), float(boilerplate.leads_away(block))]
     tag = block.element.tag
-    return [*told, float(_KINDS.index(tag) if tag in _KINDS else len(_KINDS))]
+    return [*numbers, float(_KINDS.index(tag) if tag in _KINDS else len(_KINDS))]
 
 
 def _kind(element: Element) -> tuple[object, str]:

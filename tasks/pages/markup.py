@@ -5,9 +5,10 @@ import re
 from typing import Any
 
 from tasks.pages.blocks import BLOCKS
-from tasks.text.decoding import decode
+from tasks.text import decoding
 
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
+_HEAD = 4096  # bytes in which a page names its encoding
 _MAIN = (
     '//article | //main | //*[contains(@class, "content") or contains(@id, "content")'
     ' or contains(@class, "main") or contains(@id, "main") or @role="main"]'
@@ -20,13 +21,16 @@ DEPTH = 200  # elements; the extractor recurses, so a deeper page is only read a
 
 def read_html(data: bytes) -> tuple[str, str]:
     """Return the text (Markdown) and the title of a page; the title may be empty."""
-    return html_text(decode(data, declared_charset(data)))
+    return html_text(decoded(data))
 
 
-def declared_charset(data: bytes) -> str | None:
-    """Return the encoding that a page names in its first lines, if any."""
-    declared = _CHARSET.search(data[:4096])
-    return declared[1].decode("ascii") if declared else None
+def decoded(data: bytes, named: str = "") -> str:
+    """Return a page's text: by the encoding it was sent with (`named`), else by its own word.
+
+    Raises DocumentUnreadable where it is no text.
+    """
+    declared = _CHARSET.search(data[:_HEAD])
+    return decoding.decode(data, named or (declared[1].decode("ascii") if declared else None))
 
 
 def html_text(page: str) -> tuple[str, str]:

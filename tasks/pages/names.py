@@ -1,4 +1,4 @@
-"""What the template calls the elements around a block, and how far up each kind of name is."""
+"""Features of class names: what the template calls the elements around a block, how far up."""
 
 import re
 from collections.abc import Callable
@@ -57,13 +57,13 @@ class Names:
     def unseen(self, element: Element) -> bool:
         """Tell whether nobody sees an element; what folds can be opened."""
         aside, _, _, hidden, *words = self.far(element)
-        told = dict(zip(_WORDS, words, strict=False))
-        near = hidden <= 1 or told["call"] < FAR or aside < FAR
-        return hidden < FAR and near and told["fold"] > 3
+        distances = dict(zip(_WORDS, words, strict=False))
+        near = hidden <= 1 or distances["call"] < FAR or aside < FAR
+        return hidden < FAR and near and distances["fold"] > 3
 
     def _marks(self, element: Element) -> list[bool]:
         names, free = named(element), not self._holds_much(element)
         aside = [boilerplate.is_aside(names), boilerplate.is_comments(names)]
         aside += [boilerplate.has_role(element), is_hidden(element)]
         words = [bool(pattern.search(names)) for pattern in _WORDS.values()]
-        return [*(free and one for one in aside), *words, *(element.tag == t for t in _AROUND)]
+        return [*(free and mark for mark in aside), *words, *(element.tag == t for t in _AROUND)]

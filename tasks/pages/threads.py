@@ -1,13 +1,8 @@
-"""Threads of forums and questions with answers, read post by post."""
+"""Forum threads: discussions and questions with answers, read post by post."""
 
 import re
 
-from tasks.pages.blocks import (
-    Element,
-    blocks,
-    named,
-    remove,
-)
+from tasks.pages.blocks import Element, blocks, named, remove
 
 _THREAD = re.compile(
     r"/(?:t|topics?|threads?|questions|discussions?|forums?|community|r/\w+/comments)/"
@@ -33,8 +28,8 @@ def posts(tree: Element, url: str) -> list[str]:
     """Return the posts of a thread in order; none where the page is no thread."""
     if not (is_thread(url) or _is_marked(tree)):
         return []
-    found = [e for e in tree.iter() if isinstance(e.tag, str) and _is_post(e)]
-    outer = [e for e in found if not any(_is_post(above) for above in e.iterancestors())]
+    marked = [e for e in tree.iter() if isinstance(e.tag, str) and _is_post(e)]
+    outer = [e for e in marked if not any(_is_post(above) for above in e.iterancestors())]
     texts = [_text(element) for element in outer]
     return [text for text in texts if text] if len(outer) >= FEWEST else []
 
@@ -48,7 +43,7 @@ def _is_marked(tree: Element) -> bool:
     head = tree.xpath("//meta[@name='generator']/@content | //body/@id | //body/@class")
     types = tree.xpath("//@itemtype")
     linked = tree.xpath('//script[@type="application/ld+json"]/text()')
-    return any(mark in said for said in [*head, *types, *linked] for mark in _MARKS)
+    return any(mark in text for text in [*head, *types, *linked] for mark in _MARKS)
 
 
 def _is_post(element: Element) -> bool:

@@ -7,7 +7,8 @@ ledger and in their reports.
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.reports.shift import Shift, told
+from tasks.reports.shift_text import worth_a_line
+from thirdshift.outcome import Shift
 from thirdshift.records import Note
 from thirdshift.settings import settings
 
@@ -44,7 +45,7 @@ def note(shift: Shift, path: Path) -> Note:
 
 def _sentences(shift: Shift) -> Iterator[str]:
     yield f"Last night: {shift.brief}" if shift.brief else "Last night's shift."
-    for run in told(shift.runs):
+    for run in worth_a_line(shift.runs):
         (english, japanese), name = _SAID[run.outcome.status], run.flow.replace("_", " ")
         what, meant = _MEANT.get(run.flow, (name, name))
         yield f"Last night {name} ({what}) {english}: {run.outcome.reason} {meant}は{japanese}。"

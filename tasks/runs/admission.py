@@ -1,4 +1,4 @@
-"""Where a run meets its gate: the terms of its deployment, the heavy slot and the watch.
+"""Admission control: where a run meets the terms of its deployment, the heavy slot, the watch.
 
 The runner writes the terms of every deployment into a file when it registers them, so that
 a run finds its own by the deployment's id. A run without deployment is let in as it is.
@@ -11,7 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.machine.sensors import sense
+from tasks.machine import sensors
+from tasks.machine.disk import write_whole
+from tasks.runs import heavy_slot
 from tasks.runs.energy import Meter, night_spent
 from tasks.runs.gate import (
     Decision,
@@ -22,7 +24,6 @@ from tasks.runs.gate import (
     wanted,
 )
 from tasks.runs.preemption import Deferred, watching
-from tasks.runs.slot import SlotTaken, heavy_slot
 from thirdshift.records import Record, Sensed, now
 from thirdshift.settings import settings
 
@@ -40,11 +41,8 @@ class Terms(Record):
 
 def publish(terms: Mapping[str, Terms]) -> None:
     """Write the terms of every deployment, by its id, for runs to find."""
-    settings().run_path.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({identity: one.model_dump() for identity, one in terms.items()})
-    draft = _file().with_suffix(".draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(_file())
+    published = {identity: entry.model_dump() for identity, entry in terms.items()}
+    write_whole(_file(), json.dumps(published))
 
 
 def terms_of(deployment: str, by_owner: bool) -> Terms:
@@ -80,16 +78,16 @@ def admitted(terms: Terms, run: str, meter: Meter) -> Iterator[None]:
         yield
         return
     try:
-        with heavy_slot(run), watching(lambda: _still_open(terms.gate, spent, meter)):
+        with heavy_slot.hold(run), watching(lambda: _still_open(terms.gate, spent, meter)):
             yield
-    except SlotTaken as taken:
+    except heavy_slot.SlotTaken as taken:
         again = now() + timedelta(minutes=terms.gate.retry_minutes)
         raise Deferred(f"heavy slot: held by {taken}, wanted free", again) from None
 
 
 def survey(gate: Gate, spent: Sensed | None) -> Decision:
     """Read the sensors a gate asks for and decide, now."""
-    senses = sense(wanted(gate))
+    senses = sensors.sense(wanted(gate))
     return decide(gate, senses, now(), settings().zone, spent, settings().energy.night_kj)
 
 

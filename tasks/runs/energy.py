@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from tasks.machine import sensors
 from tasks.machine.probes import Absent, Counter, Machine
-from tasks.machine.sensors import machine, sense
 from tasks.runs import hours
 from tasks.runs.ledger import history
 from thirdshift.outcome import Ran
@@ -25,7 +25,7 @@ class Meter:
     """
 
     def __init__(self, on: Machine | None = None) -> None:
-        self._machine = on or machine()
+        self._machine = on or sensors.machine()
         self._turn = threading.Lock()
         self._joules = 0.0
         self._last = self._read()
@@ -79,7 +79,11 @@ def spent(runs: Sequence[Ran]) -> float | None:
     """Return the joules these runs took together, or None where none was metered.
 
     The meter is the machine's: where runs overlap, the one with the highest mean power
-    speaks for that time, so that no joule is counted twice.
+    speaks for that time, so that no joule is counted twice:
+
+        run a     |=== 10 W ===|
+        run b           |=== 20 W ===|
+        counted   |10 W |    20 W    |
     """
     metered = [run for run in runs if run.joules is not None and run.seconds > 0]
     if not metered:
@@ -93,12 +97,12 @@ def spent(runs: Sequence[Ran]) -> float | None:
     return total
 
 
-def night_spent(at: datetime, on: Machine | None = None) -> Sensed:
+def night_spent(moment: datetime, on: Machine | None = None) -> Sensed:
     """Return what the runs of this night took so far, in kJ."""
-    energy = sense(["energy"], on)["energy"]
+    energy = sensors.sense(["energy"], on)["energy"]
     if energy.value is None:
         return Sensed(sensor="night", why=energy.why)
-    since, until = hours.night(at, settings().zone)
+    since, until = hours.night(moment, settings().zone)
     kilojoules = (spent(history(since, until)) or 0.0) / 1e3
     return Sensed(sensor="night", value=kilojoules, unit="kJ", source=energy.source)
 

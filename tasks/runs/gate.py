@@ -60,11 +60,11 @@ class Decision(Record):
     @property
     def reason(self) -> str:
         """What did not hold: sensor, value, what was wanted."""
-        broken = [one for one in self.conditions if not one.held]
+        broken = [condition for condition in self.conditions if not condition.held]
         return "; ".join(
-            f"{one.sensor}: {one.sensed}, wanted {one.wanted}"
-            + (f" ({one.why})" if one.why else "")
-            for one in broken
+            f"{condition.sensor}: {condition.sensed}, wanted {condition.wanted}"
+            + (f" ({condition.why})" if condition.why else "")
+            for condition in broken
         )
 
 
@@ -94,7 +94,7 @@ def lasting(gate: Gate) -> Gate:
 def decide(
     gate: Gate,
     senses: Mapping[str, Sensed],
-    at: datetime,
+    moment: datetime,
     zone: ZoneInfo,
     spent: Sensed | None = None,
     budget_kj: float = 0,
@@ -104,22 +104,24 @@ def decide(
     `spent` is the energy of this night in kJ; it only matters to a gate with `energy` and
     where there is a budget.
     """
-    conditions = [*_sensed(gate, senses), *_hours(gate, at, zone)]
+    conditions = [*_sensed(gate, senses), *_hours(gate, moment, zone)]
     budget = _budget(gate, spent, budget_kj)
     conditions += budget
-    if all(one.held for one in conditions):
+    if all(condition.held for condition in conditions):
         return Decision(open=True, conditions=conditions)
-    broke = any(not one.held for one in budget)
-    return Decision(open=False, conditions=conditions, next_try=_next_try(gate, at, zone, broke))
+    broke = any(not condition.held for condition in budget)
+    return Decision(
+        open=False, conditions=conditions, next_try=_next_try(gate, moment, zone, broke)
+    )
 
 
-def _next_try(gate: Gate, at: datetime, zone: ZoneInfo, broke: bool) -> datetime:
+def _next_try(gate: Gate, moment: datetime, zone: ZoneInfo, broke: bool) -> datetime:
     """Return when it is worth asking again: never outside the hours, nor in a spent night."""
     if broke:
-        return clock.opening(gate.hours, clock.night(at, zone)[1], zone)
-    if not clock.within(gate.hours, at, zone):
-        return clock.opening(gate.hours, at, zone)
-    return clock.opening(gate.hours, at + timedelta(minutes=gate.retry_minutes), zone)
+        return clock.opening(gate.hours, clock.night(moment, zone)[1], zone)
+    if not clock.within(gate.hours, moment, zone):
+        return clock.opening(gate.hours, moment, zone)
+    return clock.opening(gate.hours, moment + timedelta(minutes=gate.retry_minutes), zone)
 
 
 def _sensed(gate: Gate, senses: Mapping[str, Sensed]) -> Iterator[Condition]:
@@ -147,11 +149,11 @@ def _sensed(gate: Gate, senses: Mapping[str, Sensed]) -> Iterator[Condition]:
         yield condition("memory", f"at least {gate.memory_floor:g} % available", free)
 
 
-def _hours(gate: Gate, at: datetime, zone: ZoneInfo) -> Iterator[Condition]:
+def _hours(gate: Gate, moment: datetime, zone: ZoneInfo) -> Iterator[Condition]:
     if gate.hours:
-        said = at.astimezone(zone).strftime("%H:%M")
-        held = clock.within(gate.hours, at, zone)
-        yield Condition(sensor="hours", wanted=gate.hours, sensed=said, held=held)
+        local = moment.astimezone(zone).strftime("%H:%M")
+        held = clock.within(gate.hours, moment, zone)
+        yield Condition(sensor="hours", wanted=gate.hours, sensed=local, held=held)
 
 
 def _budget(gate: Gate, spent: Sensed | None, budget_kj: float) -> list[Condition]:

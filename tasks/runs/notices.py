@@ -1,4 +1,4 @@
-"""Tell the owner that something waits: by whatever Apprise knows, where the settings name it."""
+"""Notifications: tell the owner that something waits, by whatever of Apprise the settings name."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""When a schedule falls due: the moments a cron expression names in the owner's zone.
+"""Cron: when a schedule falls due, the moments an expression names in the owner's zone.
 
 They are told by cronsim as Debian's cron does: what falls into the hour that daylight saving
 skips comes once, right after it; what names a time of the hour that is repeated comes once, the
@@ -16,33 +16,33 @@ SHIFT = timedelta(minutes=90)  # daylight saving moves no clock further
 MINUTE = "%Y-%m-%d %H:%M"
 
 
-def meant(cron: str, at: datetime, zone: ZoneInfo) -> datetime:
+def meant(cron: str, due: datetime, zone: ZoneInfo) -> datetime:
     """Return the occurrence a run of Prefect's is for: near a change of the clock, the nearest.
 
     Prefect starts an hour early what daylight saving would skip. Elsewhere a time that is none
     of ours is one the owner gave in Prefect's pages, and stands for itself.
     """
-    near = between(cron, at - SHIFT, at + SHIFT, zone)
-    if at in near or not near or not _clock_changes(at, zone):
-        return at
-    return min(near, key=lambda one: abs(one - at))
+    near = between(cron, due - SHIFT, due + SHIFT, zone)
+    if due in near or not near or not _clock_changes(due, zone):
+        return due
+    return min(near, key=lambda moment: abs(moment - due))
 
 
-def _clock_changes(at: datetime, zone: ZoneInfo) -> bool:
-    before, after = (at + hours * timedelta(hours=1) for hours in (-3, 3))
+def _clock_changes(moment: datetime, zone: ZoneInfo) -> bool:
+    before, after = (moment + hours * timedelta(hours=1) for hours in (-3, 3))
     return before.astimezone(zone).utcoffset() != after.astimezone(zone).utcoffset()
 
 
 def between(cron: str, after: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
     """Return the occurrences in (after, until], in UTC; of very many those of the last weeks."""
-    found: list[datetime] = []
-    at = _next(cron, after, zone)
-    while at <= until:
-        found.append(at)
-        at = _next(cron, at, zone)
-        if len(found) > MANY and after < until - WINDOW:
+    moments: list[datetime] = []
+    moment = _next(cron, after, zone)
+    while moment <= until:
+        moments.append(moment)
+        moment = _next(cron, moment, zone)
+        if len(moments) > MANY and after < until - WINDOW:
             return between(cron, until - WINDOW, until, zone)
-    return found
+    return moments
 
 
 @lru_cache(maxsize=4096)  # asked each second from the same mark on
@@ -51,9 +51,9 @@ def _next(cron: str, after: datetime, zone: ZoneInfo) -> datetime:
     from cronsim import CronSim
 
     # From hours before: cronsim goes by the wall, and its hour may come twice.
-    for moment in CronSim(cron, (after - timedelta(hours=3)).astimezone(zone)):
-        if (at := moment.astimezone(UTC)) > after:
-            return at
+    for local in CronSim(cron, (after - timedelta(hours=3)).astimezone(zone)):
+        if (moment := local.astimezone(UTC)) > after:
+            return moment
     return datetime.max.replace(tzinfo=UTC)
 
 
@@ -63,6 +63,6 @@ def fixed(cron: str) -> bool:
     return not minute.startswith("*") and not hour.startswith("*")
 
 
-def wall(at: datetime, zone: ZoneInfo) -> str:
+def wall(moment: datetime, zone: ZoneInfo) -> str:
     """Return what a clock on the wall shows at a moment."""
-    return at.astimezone(zone).strftime(MINUTE)
+    return moment.astimezone(zone).strftime(MINUTE)

@@ -1,4 +1,4 @@
-"""What a flow's run amounts to: let in, metered, its outcome kept and shown as its state."""
+"""A run's life: let in, metered, its outcome kept in the ledger and shown as Prefect's state."""
 
 import functools
 import logging

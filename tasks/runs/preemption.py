@@ -1,11 +1,10 @@
-"""Yielding: a heavy run notices that its gate closed, saves where it is, and comes back later.
+"""Preemption: a heavy run notices that its gate closed, saves where it is, comes back later.
 
 A flow's body either walks through `preemptible(steps, …)`, or asks `due()` at points of its
 own choosing, saves to a `Checkpoint` and raises Preempted.
 """
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
+from tasks.machine.disk import write_whole
 from tasks.runs.gate import Decision
 from thirdshift.records import now
 from thirdshift.settings import settings
@@ -128,13 +128,7 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
     def _write(self, text: str) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
-        with part.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.path)
+        write_whole(self.path, text, durable=True)
 
 
 def preemptible(
@@ -146,18 +140,18 @@ def preemptible(
     number as `done`, at most every `every` seconds, and whenever the loop is left, by a
     signal too. A step that is broken off in its midst runs again from its beginning.
     """
-    at, text = monotonic(), None
+    written_at, text = monotonic(), None
     try:
         for step in islice(steps, state.setdefault("done", 0), None):
             yield step
             state["done"] += 1
             text = json.dumps(state)  # of this moment: the next step may be broken off
-            yielded = due()
-            if yielded or monotonic() - at >= every:
+            preempted = due()
+            if preempted or monotonic() - written_at >= every:
                 checkpoint._write(text)
-                at, text = monotonic(), None
-            if yielded:
-                raise yielded
+                written_at, text = monotonic(), None
+            if preempted:
+                raise preempted
     finally:
         if text:
             checkpoint._write(text)

@@ -1,4 +1,4 @@
-"""Which scheduled runs start, and which are dropped and why: decisions alone, the clock is given.
+"""Catch-up policy: which scheduled runs start, which are dropped and why; the clock is given.
 
 An *occurrence* is a moment the cron expression names in the owner's zone, see
 `tasks.runs.occurrences`.
@@ -21,6 +21,7 @@ from tasks.runs.occurrences import (
     meant,
     wall,
 )
+from tasks.text.figures import duration
 from thirdshift.records import Record
 
 TOLERANCE = timedelta(minutes=2)  # still on time: a poll, or a restart of server and runner
@@ -80,7 +81,7 @@ class Skip(Record):
     reason: str
 
 
-class Verdict(Record):
+class ScheduleDecision(Record):
     """What to do now: runs to start, runs to cancel with the reason, a run to create."""
 
     mark: Mark
@@ -92,25 +93,29 @@ class Verdict(Record):
 
 def judge(
     policy: Policy, mark: Mark | None, due: Sequence[Due], now: datetime, zone: ZoneInfo
-) -> Verdict:
+) -> ScheduleDecision:
     """Decide on all that is due of one deployment; at most one occurrence is started.
 
-    `due` are Prefect's own runs of the schedule; runs of other origin never come here.
+    `due` are Prefect's own runs of the schedule; runs of other origin never come here. Of a
+    machine that slept through two nights, with `0 2 * * *` and `once` within 20 hours:
+
+        due        Monday 02:00 (run a), Tuesday 02:00 (run b); it is Tuesday 08:00
+        decision   start b; cancel a as its late duplicate; everything up to Tuesday is decided
     """
-    given = _in_force(policy, mark, now)
-    mark = given.model_copy(update={"zone": zone.key})
-    taken = {one.run for one in mark.started}
+    standing = _in_force(policy, mark, now)
+    mark = standing.model_copy(update={"zone": zone.key})
+    taken = {start.run for start in mark.started}
     begun = tuple(run.id for run in due if run.id in taken)  # the runner had no room for it yet
-    foreign = _foreign(policy.cron, given.zone, [run for run in due if run.id not in taken], zone)
-    fresh = _by_occurrence(
-        policy, (run for run in due if run.id not in taken and run.id not in foreign), zone
-    )
-    behind = {at for at in fresh if at <= now} | set(between(policy.cron, mark.until, now, zone))
+    others = [run for run in due if run.id not in taken]
+    foreign = _foreign(policy.cron, standing.zone, others, zone)
+    fresh = _by_occurrence(policy, (run for run in others if run.id not in foreign), zone)
+    passed = set(between(policy.cron, mark.until, now, zone))
+    behind = {moment for moment in fresh if moment <= now} | passed
     newest = max(behind, default=now)
     if not behind or (newest not in fresh and now - newest < PATIENCE):
-        return Verdict(mark=mark, start=begun, cancel=foreign)
-    verdict = _decide(policy, mark, begun, fresh, sorted(behind), now, zone)
-    return verdict.model_copy(update={"cancel": foreign | verdict.cancel})
+        return ScheduleDecision(mark=mark, start=begun, cancel=foreign)
+    decision = _decide(policy, mark, begun, fresh, sorted(behind), now, zone)
+    return decision.model_copy(update={"cancel": foreign | decision.cancel})
 
 
 def passed_over(mark: Mark, now: datetime) -> Mark:
@@ -118,12 +123,12 @@ def passed_over(mark: Mark, now: datetime) -> Mark:
     return mark.model_copy(update={"until": now})
 
 
-def intending(mark: Mark | None, verdict: Verdict, now: datetime) -> Mark:
-    """Return the mark to keep before a verdict is carried out; its run is only meant as yet."""
-    base = mark or Mark(cron=verdict.mark.cron, until=now)
-    if verdict.create is None or (base.intent and base.intent.at == verdict.create):
+def intending(mark: Mark | None, decision: ScheduleDecision, now: datetime) -> Mark:
+    """Return the mark to keep before a decision is carried out; its run is only meant as yet."""
+    base = mark or Mark(cron=decision.mark.cron, until=now)
+    if decision.create is None or (base.intent and base.intent.at == decision.create):
         return base
-    return base.model_copy(update={"intent": Intent(at=verdict.create, decided=now)})
+    return base.model_copy(update={"intent": Intent(at=decision.create, decided=now)})
 
 
 def _in_force(policy: Policy, mark: Mark | None, now: datetime) -> Mark:
@@ -143,19 +148,20 @@ def _decide(
     behind: list[datetime],
     now: datetime,
     zone: ZoneInfo,
-) -> Verdict:
+) -> ScheduleDecision:
     ran = _ran_already(policy.cron, behind, mark, now, zone)
-    missed = [at for at in behind if at not in ran]
+    missed = [moment for moment in behind if moment not in ran]
     chosen = missed[-1] if missed and _may_start(policy, mark, missed[-1], now) else None
-    why = ran | {at: _reason(policy, at, chosen, now, zone) for at in missed if at != chosen}
+    left = [moment for moment in missed if moment != chosen]
+    why = ran | {moment: _reason(policy, moment, chosen, now, zone) for moment in left}
     run, *twins = (fresh.get(chosen) if chosen else None) or [""]
-    cancel = {run: why[at] for at in why for run in fresh.get(at, [])}
-    return Verdict(
+    cancel = {run: why[moment] for moment in why for run in fresh.get(moment, [])}
+    return ScheduleDecision(
         mark=_marked(mark, chosen, run, behind[-1], zone),
         start=(*begun, run) if run else begun,
         cancel=cancel | dict.fromkeys(twins, f"Late duplicate of run {run}."),
         create=None if run else chosen,
-        skips=_skips(why, {one.at for one in mark.started}),
+        skips=_skips(why, {start.at for start in mark.started}),
     )
 
 
@@ -163,26 +169,26 @@ def _ran_already(
     cron: str, behind: Sequence[datetime], mark: Mark, now: datetime, zone: ZoneInfo
 ) -> dict[datetime, str]:
     """Return what counts as run, and why: itself, by its time on the wall, or a later one."""
-    by_moment = {one.at: one for one in mark.started}
-    elsewhere = {one.wall: one for one in mark.started if one.zone != zone.key}
-    last = max((one.at for one in mark.started if one.at <= now), default=None)
-    told = {}
-    for at in behind:
-        same = elsewhere.get(wall(at, zone)) if fixed(cron) else None
-        if at in by_moment or (last and at < last):
-            one = by_moment.get(at) or by_moment[last or at]
-            told[at] = f"Late duplicate of the run due {one.wall}, {one.zone}."
+    by_moment = {start.at: start for start in mark.started}
+    elsewhere = {start.wall: start for start in mark.started if start.zone != zone.key}
+    last = max((start.at for start in mark.started if start.at <= now), default=None)
+    reasons = {}
+    for moment in behind:
+        same = elsewhere.get(wall(moment, zone)) if fixed(cron) else None
+        if moment in by_moment or (last and moment < last):
+            start = by_moment.get(moment) or by_moment[last or moment]
+            reasons[moment] = f"Late duplicate of the run due {start.wall}, {start.zone}."
         elif same:
-            told[at] = f"The run of {same.wall} has been, by the clock of {same.zone}."
-    return told
+            reasons[moment] = f"The run of {same.wall} has been, by the clock of {same.zone}."
+    return reasons
 
 
-def _may_start(policy: Policy, mark: Mark, at: datetime, now: datetime) -> bool:
+def _may_start(policy: Policy, mark: Mark, moment: datetime, now: datetime) -> bool:
     """Tell whether an occurrence is in time, or was when a fault broke off its start just now."""
     intent = mark.intent
-    if intent and intent.at == at and timedelta(0) <= now - intent.decided <= TOLERANCE:
+    if intent and intent.at == moment and timedelta(0) <= now - intent.decided <= TOLERANCE:
         return True
-    return _in_time(policy, now - at)
+    return _in_time(policy, now - moment)
 
 
 def _in_time(policy: Policy, lateness: timedelta) -> bool:
@@ -192,32 +198,33 @@ def _in_time(policy: Policy, lateness: timedelta) -> bool:
 
 
 def _reason(
-    policy: Policy, at: datetime, chosen: datetime | None, now: datetime, zone: ZoneInfo
+    policy: Policy, moment: datetime, chosen: datetime | None, now: datetime, zone: ZoneInfo
 ) -> str:
+    late = duration((now - moment).total_seconds())
     if policy.catch_up == "skip":
-        return f"Missed: {_long(now - at)} late, and {policy.name} skips what it missed."
+        return f"Missed: {late} late, and {policy.name} skips what it missed."
     if chosen:
         return f"Late duplicate of the run due {wall(chosen, zone)}."
-    allowed = policy.max_lateness or TOLERANCE
-    return f"Missed: {_long(now - at)} late; {policy.name} allows {_long(allowed)}."
+    allowed = duration((policy.max_lateness or TOLERANCE).total_seconds())
+    return f"Missed: {late} late; {policy.name} allows {allowed}."
 
 
 def _marked(mark: Mark, chosen: datetime | None, run: str, until: datetime, zone: ZoneInfo) -> Mark:
     started = list(mark.started)
     if chosen:
         started.append(Started(at=chosen, wall=wall(chosen, zone), zone=zone.key, run=run))
-        started.sort(key=lambda one: one.at)
-    old = [one for one in started[:-LEAST] if started[-1].at - one.at > REMEMBERED]
-    kept = tuple(started[len(old) :])
-    return Mark(cron=mark.cron, until=max(mark.until, until), started=kept, zone=zone.key)
+        started.sort(key=lambda start: start.at)
+    old = [start for start in started[:-LEAST] if started[-1].at - start.at > REMEMBERED]
+    remembered = tuple(started[len(old) :])
+    return Mark(cron=mark.cron, until=max(mark.until, until), started=remembered, zone=zone.key)
 
 
 def _skips(why: dict[datetime, str], ran: set[datetime]) -> tuple[Skip, ...]:
     """Tell what was dropped, once per reason; an occurrence that ran itself was not dropped."""
     dropped = sorted(set(why) - ran)
     by_kind: dict[str, list[datetime]] = {}
-    for at in dropped:
-        by_kind.setdefault(why[at].partition(":")[0], []).append(at)
+    for moment in dropped:
+        by_kind.setdefault(why[moment].partition(":")[0], []).append(moment)
     return tuple(
         Skip(first=times[0], last=times[-1], count=len(times), reason=why[times[-1]])
         for times in by_kind.values()
@@ -241,12 +248,7 @@ def _foreign(cron: str, before: str, runs: Iterable[Due], zone: ZoneInfo) -> dic
 def _by_occurrence(
     policy: Policy, runs: Iterable[Due], zone: ZoneInfo
 ) -> dict[datetime, list[str]]:
-    found: dict[datetime, list[str]] = {}
+    runs_of: dict[datetime, list[str]] = {}
     for run in sorted(runs, key=lambda run: (run.at, run.id)):
-        found.setdefault(meant(policy.cron, run.at, zone), []).append(run.id)
-    return found
-
-
-def _long(time: timedelta) -> str:
-    hours, minutes = divmod(round(time.total_seconds() / 60), 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+        runs_of.setdefault(meant(policy.cron, run.at, zone), []).append(run.id)
+    return runs_of

@@ -1,4 +1,4 @@
-"""Steps: work of a flow as tasks in Prefect."""
+"""Steps: work of a flow as tasks of Prefect, each in a thread."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -25,17 +25,17 @@ def step(name: str, work: Callable[P, T]) -> Callable[P, Awaitable[T]]:
         raised: list[BaseException] = []
 
         @task(name=name)
-        def told() -> Any:
+        def worked() -> Any:
             try:
                 return work(*args, **kwargs)
             except (PutOff, TooLittleData) as reason:
                 raised.append(reason)
-                known = reason.name if isinstance(reason, PutOff) else "NothingToDo"
-                return Completed(name=known, message=str(reason))
+                name_of_state = reason.name if isinstance(reason, PutOff) else "NothingToDo"
+                return Completed(name=name_of_state, message=str(reason))
 
-        found = await asyncio.to_thread(told)
+        output = await asyncio.to_thread(worked)
         if raised:
             raise raised[0]
-        return cast("T", found)
+        return cast("T", output)
 
     return run

@@ -1,4 +1,4 @@
-"""From rows to series, in one scan: totals per step of time, and per member of each dimension.
+"""Aggregation: rows to series in one scan, totals per step of time and per member.
 
 DuckDB streams the rows; what comes back is small, in pandas with Arrow types.
 """
@@ -29,7 +29,7 @@ LATER = (
 )  # fmt: skip
 
 
-def scan(
+def scan_cube(
     table: Relation,
     analysis: Analysis,
     connection: "DuckDBPyConnection",
@@ -37,21 +37,28 @@ def scan(
 ) -> Cube:
     """Scan the rows once; `count` names conditions (SQL) whose rows are counted besides."""
     frequency, count = _scanned(table, analysis, connection), count or {}
-    asked = [name for name, said in count.items() if said not in _FIXED]
+    asked = [name for name, condition in count.items() if condition not in _FIXED]
     with _importing(*LATER):
         wanted = [count[name] for name in asked]
         query = cells.scanned(table, analysis, frequency, wanted)
         connection.register("cells", connection.sql(query).to_arrow_table())
-    sums = connection.execute(cells.counted(analysis, len(asked))).fetchall()[0]
-    rows, counted, *found = sums
-    counts = {name: rows * _FIXED.get(said, 0) for name, said in count.items()}
-    counts |= dict(zip(asked, found, strict=True))
+    query = cells.counted(analysis, len(asked))
+    rows, counted, *sums = connection.execute(query).fetchall()[0]
+    counts = {name: rows * _FIXED.get(condition, 0) for name, condition in count.items()}
+    counts |= dict(zip(asked, sums, strict=True))
     totals = _frame(cells.totals(analysis), connection)
     parts = {
-        name: _frame(cells.part(analysis, at), connection)
-        for at, name in enumerate(analysis.dimensions)
+        name: _frame(cells.part(analysis, number), connection)
+        for number, name in enumerate(analysis.dimensions)
     }
-    return shaped(Cube(frequency, totals, parts, rows, counted, counts), analysis)
+    cube = shaped(Cube(frequency, totals, parts, rows, counted, counts), analysis)
+    cube.notes += [*table.notes(analysis.time), *_left_out(cube)]
+    return cube
+
+
+def _left_out(cube: Cube) -> list[str]:
+    count = cube.rows - cube.counted
+    return [f"{count:,} rows left out: filtered, or without a time"] if count else []
 
 
 @contextmanager
@@ -92,6 +99,6 @@ def _scanned(table: Relation, analysis: Analysis, connection: "DuckDBPyConnectio
     query = (
         f"SELECT epoch(max(t) - min(t)), {hours}, {days} FROM (SELECT {time} AS t FROM ({rows}))"
     )
-    given = [] if sampled is None else [sampled]
-    seconds, hours, days = connection.execute(query, given).fetchall()[0]
+    parameters = [] if sampled is None else [sampled]
+    seconds, hours, days = connection.execute(query, parameters).fetchall()[0]
     return "hour" if hours >= 2 * max(days, 1) and seconds < LONG * _HOUR / 3 else "day"

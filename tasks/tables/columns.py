@@ -1,10 +1,10 @@
-"""What a column holds, how its numbers are written, and the SQL that reads them."""
+"""Type inference: what a column holds, how its numbers are written, and the SQL that reads them."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from tasks.tables import dates as moments
+from tasks.tables import dates
 
 Kind = Literal["number", "moment", "text"]
 
@@ -12,7 +12,7 @@ _PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _SOME = 2000  # values of a column that tell the decimal mark, from all over the sample
 _SYMBOLS = " \u00a0\u2009\u202f'’¥￥$€£円%％"
 _NO_SYMBOLS = str.maketrans("", "", _SYMBOLS)
-_NEGATIVE = re.compile(r"^\((.*)\)$|^[△▲](.*)$")
+_NEGATIVE = re.compile(r"^\((.*)\)$|^[△▲](.*)$")  # as books of account write it: (2.50), ▲200
 _NUMBER = re.compile(r"[+-]?(\d{1,3}([.,]\d{3})+|\d+)([.,]\d+)?")
 EMPTY = {"", "-", "–", "—", "n/a", "na", "null", "none", "nan", "#n/a", "欠測", "なし", "..", "?"}
 _WIDE = str.maketrans("０１２３４５６７８９．，－−", "0123456789.,--")
@@ -34,37 +34,43 @@ class Column(NamedTuple):
     doubtful: bool = False  # the dates could also be read with day and month exchanged
 
 
-def judge(name: str, values: Sequence[str], decimal: str = ".") -> Column:
-    """Return what a column holds, from a sample of its values as text."""
+def judge_column(name: str, values: Sequence[str], decimal: str = ".") -> Column:
+    """Return what a column holds, from a sample of its values as text.
+
+    "12", "", "-3.5"         number, which DuckDB reads by itself (DOUBLE)
+    "1.234,5", "(2,00)"      number with the decimal mark ",": read by an expression
+    "2026-03-01"             moment (TIMESTAMP);  "1.3.2026": moment with a format
+    "007", "tea"             "007" is a number here; of a dimension, `loading` makes it a text
+    """
     text = quoted(name)
-    given = [_narrow(value) for value in values if value.lower() not in EMPTY]
-    if not given:
+    filled = [_narrow(value) for value in values if value.lower() not in EMPTY]
+    if not filled:
         return Column(name, "text", "VARCHAR", text)
-    if moments.is_iso(given):
+    if dates.is_iso(filled):
         return Column(name, "moment", "TIMESTAMP", f"try_cast({text} AS TIMESTAMP)")
-    if date := moments.dates(given):
-        return dated(name, *date)
-    if decimal == "." and all(map(_PLAIN.fullmatch, given)):
-        native = "DOUBLE" if len(given) == len(values) or "" in values else ""
+    if format := dates.date_format(filled):
+        return dated_column(name, *format)
+    if decimal == "." and all(map(_PLAIN.fullmatch, filled)):
+        native = "DOUBLE" if len(filled) == len(values) or "" in values else ""
         return Column(name, "number", native, number(text, decimal))
-    if _share(given, lambda value: bool(_NUMBER.fullmatch(_bare(value)))) >= _MOST:
+    if _share(filled, lambda value: bool(_NUMBER.fullmatch(_bare(value)))) >= _MOST:
         return Column(name, "number", "", number(text, decimal))
     return Column(name, "text", "VARCHAR", text)
 
 
-def dated(name: str, format: str, doubtful: bool = False) -> Column:
+def dated_column(name: str, format: str, doubtful: bool = False) -> Column:
     """Return a column whose dates are written as `format` (strptime's) says."""
-    read = moments.reading(quoted(name), format)
+    read = dates.moment(quoted(name), format)
     return Column(name, "moment", "", read, format, doubtful)
 
 
-def timed(name: str, values: Sequence[str]) -> Column | None:
+def time_column(name: str, values: Sequence[str]) -> Column | None:
     """Return a column that is known to say when: years and quarters are moments there too."""
-    judged = judge(name, [value.strip() for value in values])
+    judged = judge_column(name, [value.strip() for value in values])
     if judged.kind == "moment":
         return judged._replace(native="")
-    given = [_narrow(value) for value in values if value.strip().lower() not in EMPTY]
-    read = moments.period(quoted(name), given)
+    filled = [_narrow(value) for value in values if value.strip().lower() not in EMPTY]
+    read = dates.period(quoted(name), filled)
     return Column(name, "moment", "", read) if read else None
 
 
@@ -82,8 +88,8 @@ def number(text: str, decimal: str) -> str:
 def decimal_mark(columns: Iterable[Sequence[str]], delimiter: str) -> str:
     """Return the decimal mark of a file, from values of all its columns.
 
-    `1.234,5` and `0,25` tell; `1,234` does not: then it is the point, unless semicolons
-    separate the fields, as they do where the comma is taken.
+    `1.234,5` and `0,25` tell; `1,234` does not, three digits behind its only mark may be grouped:
+    then it is the point, unless semicolons separate the fields, as where the comma is taken.
     """
     comma = point = unsure = 0
     for values in columns:
@@ -117,7 +123,7 @@ def _narrow(value: str) -> str:
 
 def _bare(value: str) -> str:
     bare = value.translate(_NO_SYMBOLS)
-    return _NEGATIVE.sub(lambda found: f"-{found[1] or found[2]}", bare)
+    return _NEGATIVE.sub(lambda match: f"-{match[1] or match[2]}", bare)
 
 
 def _share(values: Sequence[str], holds: Callable[[str], bool]) -> float:

@@ -1,6 +1,5 @@
-"""Series that a scan counted, over time and by member: their step, and steps taken together."""
+"""The OLAP cube: series that a scan counted, over time and by member, and the step they take."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,12 @@ class Cube:
 
 
 def shaped(cube: Cube, analysis: Analysis) -> Cube:
-    """Give a cube the step of its data, noughts where no row is counted, and few members."""
+    """Give a cube the step of its data, noughts where no row is counted, and few members.
+
+    scanned by day         2 Mar: 3, 9 Mar: 1, 23 Mar: 2   times a week apart
+    step of its own        week of 2: 3, 9: 1, 23: 2
+    events, counted        week of 2: 3, 9: 1, 16: 0, 23: 2
+    """
     auto = analysis.time.frequency == "auto"
     if auto:
         cube.frequency = _own_step(cube.frequency, cube.totals[analysis.time.column])
@@ -47,7 +51,7 @@ def shaped(cube: Cube, analysis: Analysis) -> Cube:
     while auto and len(cube.totals) > LONG and cube.frequency in _COARSER:
         _take_together(cube, _COARSER[cube.frequency], analysis)
     for name, part in cube.parts.items():
-        cube.parts[name] = _largest(part, name, [one.column for one in analysis.measures], analysis)
+        cube.parts[name] = _largest(part, name, analysis.measures[0].column, analysis)
     return cube
 
 
@@ -102,10 +106,10 @@ def _regrouped(
 
 
 def _largest(
-    part: "pd.DataFrame", dimension: str, measures: Sequence[str], analysis: Analysis
+    part: "pd.DataFrame", dimension: str, measure: str, analysis: Analysis
 ) -> "pd.DataFrame":
-    """Keep the members with the largest totals; the others become one."""
-    sizes = part[measures[0]].abs().groupby(part[dimension]).sum()
+    """Keep the members with the largest totals of a measure; the others become one."""
+    sizes = part[measure].abs().groupby(part[dimension]).sum()
     if len(sizes) <= _MEMBERS:
         return part
     large = set(sizes.nlargest(_MEMBERS).index)
@@ -117,7 +121,7 @@ def _largest(
 def _grouped(frame: "pd.DataFrame", by: list[str], analysis: Analysis) -> "pd.DataFrame":
     groups = frame.groupby(by)
     grouped = groups.sum(min_count=1)  # what is missing everywhere is no nought
-    means = [one.column for one in analysis.measures if one.together == "mean"]
+    means = [measure.column for measure in analysis.measures if measure.together == "mean"]
     if means:
         grouped[means] = groups[means].mean()
     return grouped.reset_index().sort_values(by[0], kind="stable").reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""How moments are written, and the SQL that reads them; what cannot be read is NULL.
+"""Date parsing: how moments are written, and the SQL that reads them; NULL what cannot be read.
 
 Dates have one format a column. A year, a quarter or seconds since 1970 are a moment only in the
 column that an analysis names as its time: elsewhere 1990 is a number.
@@ -25,7 +25,8 @@ _MOST = 0.9  # share of the values that one way of writing must fit
 _TRIED = 6  # values from all over, of which a format must fit one before all are tried
 _DIGITS = "'０１２３４５６７８９', '0123456789'"
 
-# Ways to write a period or an instant, and SQL over their groups, `t` as text, `n` as numbers.
+# Ways to write a period or an instant, and SQL for its first day from their groups: `t` as text,
+# `n` as numbers.
 _PERIODS = (
     (r"((?:1[5-9]|20|21)\d\d)年?度?", "{n[0]} || '-01-01'"),
     (r"((?:19|20)\d\d)(0[1-9]|1[0-2])", "{n[0]} || '-' || {n[1]} || '-01'"),
@@ -59,7 +60,7 @@ def is_iso(values: Sequence[str]) -> bool:
     return True
 
 
-def dates(values: Sequence[str]) -> tuple[str, bool] | None:
+def date_format(values: Sequence[str]) -> tuple[str, bool] | None:
     """Return the one format in which (nearly) all values are dates, and whether it is doubtful."""
     some = values[:: max(len(values) // _TRIED, 1)]
     if all(_PLAIN.fullmatch(value) and len(value) != 8 for value in some):  # 20260301 may be a date
@@ -78,31 +79,32 @@ def dates(values: Sequence[str]) -> tuple[str, bool] | None:
     return chosen[0], _swapped(chosen[0]) in chosen
 
 
-def reading(text: str, format: str) -> str:
+def moment(text: str, format: str) -> str:
     """Return SQL that reads a text written as `format` (strptime's) says."""
-    said = format.replace("'", "''")
-    return f"try_strptime(translate(trim({text}::VARCHAR), {_DIGITS}), '{said}')"
+    escaped = format.replace("'", "''")
+    return f"try_strptime(translate(trim({text}::VARCHAR), {_DIGITS}), '{escaped}')"
 
 
 def period(text: str, values: Sequence[str]) -> str | None:
     """Return SQL that reads years, months, quarters, weeks, eras or instants; or None.
 
-    A period is its first day; instants are seconds, or thousandths and so on, since 1970.
+    A period is its first day; instants are seconds, or thousandths and so on, since 1970:
+    "2026Q2", "2026-W14", "令和8年4月" and "1775001600" are all read near 2026-04-01.
     """
-    bare = [re.sub(r"\.0+$", "", value.strip()) for value in values]
-    for pattern, said in _PERIODS:
-        if bare and sum(bool(re.fullmatch(pattern, one)) for one in bare) / len(bare) >= _MOST:
-            return _read(text, pattern, said)
+    texts = [re.sub(r"\.0+$", "", value.strip()) for value in values]
+    for pattern, first_day in _PERIODS:
+        if texts and sum(bool(re.fullmatch(pattern, t)) for t in texts) / len(texts) >= _MOST:
+            return _read(text, pattern, first_day)
     return None
 
 
-def _read(text: str, pattern: str, said: str) -> str:
+def _read(text: str, pattern: str, first_day: str) -> str:
     bare = f"regexp_replace(translate(trim({text}::VARCHAR), {_DIGITS}), '\\.0+$', '')"
     count = re.compile(pattern).groups
-    texts = [f"regexp_extract({bare}, '^{pattern}$', {at})" for at in range(1, count + 1)]
-    numbers = [f"try_cast({one} AS BIGINT)" for one in texts]
-    moment = f"try_cast({said.format(t=texts, n=numbers)} AS TIMESTAMP)"
-    return f"CASE WHEN regexp_full_match({bare}, '{pattern}') THEN {moment} END"
+    texts = [f"regexp_extract({bare}, '^{pattern}$', {group})" for group in range(1, count + 1)]
+    numbers = [f"try_cast({digits} AS BIGINT)" for digits in texts]
+    start = f"try_cast({first_day.format(t=texts, n=numbers)} AS TIMESTAMP)"
+    return f"CASE WHEN regexp_full_match({bare}, '{pattern}') THEN {start} END"
 
 
 def _swapped(format: str) -> str:

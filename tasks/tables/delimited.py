@@ -1,4 +1,4 @@
-"""Delimited text as people really write it: encoding, separator, header, numbers and dates.
+"""CSV dialects: delimited text as people really write it, in any encoding and notation.
 
 A sample of the file is judged; what the analysis says of it is not questioned.
 """
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tasks.tables.columns import Column, decimal_mark, judge
-from tasks.text.decoding import decode
+from tasks.machine.disk import whole_file
+from tasks.tables.columns import Column, decimal_mark, judge_column
+from tasks.text import decoding
 from thirdshift.data_sources import Dialect
 from thirdshift.errors import SourceUnavailable
 
@@ -27,7 +28,7 @@ _LOOK = 60  # lines that are judged for the separator
 
 
 @dataclass(frozen=True)
-class Layout:
+class CsvLayout:
     """How a file of delimited text is to be read."""
 
     encoding: str
@@ -43,7 +44,7 @@ class Layout:
         return self.encoding == "utf-8"
 
 
-def layout(path: Path, dialect: Dialect) -> Layout:
+def csv_layout(path: Path, dialect: Dialect) -> CsvLayout:
     """Return how to read a file; raises SourceUnavailable where it has no columns."""
     return _Sample(path, dialect).layout
 
@@ -101,20 +102,19 @@ class _Sample:
         return distinct(first)
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> CsvLayout:
         rows = [*self._rows[1:], *self._later()]
         rows = rows[:: max(len(rows) // _JUDGED, 1)]
-        values = [
-            [row[at].strip() for row in rows if at < len(row)] for at in range(len(self.names))
-        ]
+        values = [[row[n].strip() for row in rows if n < len(row)] for n in range(len(self.names))]
         decimal = self._dialect.decimal or decimal_mark(values, self.delimiter)
         columns = [
-            judge(name, column, decimal) for name, column in zip(self.names, values, strict=True)
+            judge_column(name, column, decimal)
+            for name, column in zip(self.names, values, strict=True)
         ]
         lines = max(len(self._head), 1)
         size = len(self._parts[0]) / lines
         sampled = dict(zip(self.names, values, strict=True))
-        return Layout(self.encoding, self.delimiter, self._above + 1, columns, size, sampled)
+        return CsvLayout(self.encoding, self.delimiter, self._above + 1, columns, size, sampled)
 
     def _later(self) -> Iterator[list[str]]:
         """Yield rows from further down: their first and last lines may be cut, and are left out."""
@@ -126,24 +126,26 @@ class _Sample:
 
 def transcode(path: Path, encoding: str, into: Path) -> Path:
     """Write the file anew in UTF-8; return where."""
-    part = into.with_suffix(".part")
     with (
+        whole_file(into) as part,
         path.open(encoding=encoding, errors="replace", newline="") as source,
         part.open("w", encoding="utf-8", newline="") as target,
     ):
         while text := source.read(1 << 20):
             target.write(text)
-    part.replace(into)
     return into
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Return names of which no two are alike, case ignored, and none is empty."""
+    """Return names of which no two are alike, case ignored, and none is empty.
+
+    "Sales", "sales", "", "sales_2" become Sales, sales_3, column_3, sales_2.
+    """
     seen: Counter[str] = Counter()
     taken = {name.lower() for name in names}
-    made = []
-    for at, given in enumerate(names, 1):
-        name = given or f"column_{at}"
+    columns = []
+    for place, header in enumerate(names, 1):
+        name = header or f"column_{place}"
         seen[name.lower()] += 1
         if seen[name.lower()] > 1:
             number = seen[name.lower()]
@@ -151,8 +153,8 @@ def distinct(names: Sequence[str]) -> list[str]:
                 number += 1
             name = f"{name}_{number}"
             taken.add(name.lower())
-        made.append(name)
-    return made
+        columns.append(name)
+    return columns
 
 
 def _parts(path: Path) -> Iterator[bytes]:
@@ -160,9 +162,9 @@ def _parts(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         head = file.read(_SAMPLE)
         yield head if size <= _SAMPLE else head[: head.rfind(b"\n") + 1] or head
-        for at in (size // 2, size - _SAMPLE):
-            if at > _SAMPLE:
-                file.seek(at - at % 4)
+        for offset in (size // 2, size - _SAMPLE):
+            if offset > _SAMPLE:
+                file.seek(offset - offset % 4)  # a whole character, in UTF-16 too
                 yield file.read(_SAMPLE)
 
 
@@ -187,7 +189,7 @@ def _encoding(data: bytes) -> str:
     """Return the name under which Python reads the bytes as `tasks.text.decoding` does."""
     from charset_normalizer import from_bytes
 
-    text = decode(data)
+    text = decoding.decode(data)
     guessed = from_bytes(data[:65_536]).best()
     for name in (*_ENCODINGS, *([guessed.encoding] if guessed else [])):
         if data.decode(name, "replace").lstrip("\ufeff").replace("\0", " ") == text:

@@ -1,4 +1,4 @@
-"""From extracted files to a relation: how they are written is judged, and all is read lazily."""
+"""Loading: from extracted files to a relation; how they are written is judged, read lazily."""
 
 import os
 from collections import defaultdict
@@ -10,18 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 from tasks.machine import disk
 from tasks.tables.columns import (
     Column,
-    dated,
-    judge,
+    dated_column,
+    judge_column,
     literal,
     quoted,
-    timed,
+    time_column,
 )
-from tasks.tables.delimited import (
-    Layout,
-    is_utf8,
-    layout,
-    transcode,
-)
+from tasks.tables.delimited import CsvLayout, csv_layout, is_utf8, transcode
 from tasks.tables.relation import Relation
 from thirdshift.analysis import Analysis, Extracted, Time
 from thirdshift.errors import DataInvalid
@@ -80,7 +75,7 @@ def _is_of_the_data(error: Exception) -> bool:
     return isinstance(error, known) or type(error) is duckdb.Error
 
 
-def relation(
+def load_relation(
     extracted: Extracted,
     analysis: Analysis,
     connection: "DuckDBPyConnection",
@@ -97,16 +92,17 @@ def relation(
 
 
 def _delimited(extracted: Extracted, analysis: Analysis, careful: bool) -> Relation:
-    groups: dict[tuple[str, int, tuple[str, ...]], list[tuple[Path, Layout]]] = defaultdict(list)
+    groups: dict[tuple[str, int, tuple[str, ...]], list[tuple[Path, CsvLayout]]] = defaultdict(list)
     sampled: dict[str, list[str]] = defaultdict(list)
     rows = 0
     for file in extracted.files:
-        how = layout(file, extracted.dialect)
-        for name, values in how.sampled.items():
+        layout = csv_layout(file, extracted.dialect)
+        for name, values in layout.sampled.items():
             sampled[name] += values
-        rows += int(file.stat().st_size / max(how.line_bytes, 1))
-        names = tuple(column.name for column in how.columns)
-        groups[how.delimiter, how.skip, names].append((_readable(file, how, careful), how))
+        rows += int(file.stat().st_size / max(layout.line_bytes, 1))
+        names = tuple(column.name for column in layout.columns)
+        copy = _readable(file, layout, careful)
+        groups[layout.delimiter, layout.skip, names].append((copy, layout))
     first = next(iter(groups.values()))[0][1]
     agreed = [
         _as_text(column.name)  # a branch 007 is not 7
@@ -114,7 +110,7 @@ def _delimited(extracted: Extracted, analysis: Analysis, careful: bool) -> Relat
         else _agreed(column, groups.values())
         for column in first.columns
     ]
-    agreed = [_as_said(one, analysis.time, sampled[one.name]) for one in agreed]
+    agreed = [_as_named(column, analysis.time, sampled[column.name]) for column in agreed]
     selects = [
         _read_csv([file for file, _ in group], group[0][1], agreed, careful)
         for group in groups.values()
@@ -123,13 +119,13 @@ def _delimited(extracted: Extracted, analysis: Analysis, careful: bool) -> Relat
     return Relation(sql, agreed, rows, careful, blanks=False, sampled=sampled)
 
 
-def _agreed(column: Column, groups: Iterable[list[tuple[Path, Layout]]]) -> Column:
+def _agreed(column: Column, groups: Iterable[list[tuple[Path, CsvLayout]]]) -> Column:
     """Return a column as all files can be read: as text first, where they differ in its kind."""
     twins = {
         twin
         for group in groups
-        for _, how in group
-        for twin in how.columns
+        for _, layout in group
+        for twin in layout.columns
         if twin.name == column.name
     }
     kinds = {twin.kind for twin in twins}
@@ -138,49 +134,51 @@ def _agreed(column: Column, groups: Iterable[list[tuple[Path, Layout]]]) -> Colu
     return column if len(twins) == 1 else column._replace(native="")
 
 
-def _as_said(column: Column, time: Time, values: Sequence[str]) -> Column:
-    """Return the column of time as the analysis says it is to be read, others as they are.
+def _as_named(column: Column, time: Time, values: Sequence[str]) -> Column:
+    """Return the column that an analysis names as its time as a moment, others as they are.
 
     Raises DataInvalid where nobody can tell when its values are.
     """
     if column.name != time.column or (column.kind == "moment" and not time.format):
         return column
-    found = dated(time.column, time.format) if time.format else timed(time.column, values)
-    if found is None and any(value.strip() for value in values):
+    if time.format:
+        return dated_column(time.column, time.format)
+    moments = time_column(time.column, values)
+    if moments is None and any(value.strip() for value in values):
         some = ", ".join(dict.fromkeys(value.strip() for value in values[:4]))
         raise DataInvalid(
             f"{time.column} says when, but these are no dates we can read: {some}.",
             "Name another column under `time`, or say how they are written with its `format`.",
         )
-    return found or column
+    return moments or column
 
 
-def _readable(file: Path, how: Layout, careful: bool) -> Path:
+def _readable(file: Path, layout: CsvLayout, careful: bool) -> Path:
     """Return the file, or a copy of it in UTF-8, in which bytes that mean nothing are marked."""
-    if how.utf8 and not (careful and not is_utf8(file)):
+    if layout.utf8 and not (careful and not is_utf8(file)):
         return file
-    folder = _copies()
-    folder.mkdir(parents=True, exist_ok=True)
-    known = file.stat()
-    into = folder / f"{content_hash(str(file), f'{known.st_mtime_ns} {known.st_size}')}.csv"
+    stat = file.stat()
+    into = _copies() / f"{content_hash(str(file), f'{stat.st_mtime_ns} {stat.st_size}')}.csv"
     if not into.exists():
-        return transcode(file, how.encoding, into)
+        return transcode(file, layout.encoding, into)
     os.utime(into)  # what nothing uses for long is swept away
     return into
 
 
-def _read_csv(files: Sequence[Path], how: Layout, agreed: Sequence[Column], careful: bool) -> str:
+def _read_csv(
+    files: Sequence[Path], layout: CsvLayout, agreed: Sequence[Column], careful: bool
+) -> str:
     kinds = {column.name: column for column in agreed}
     types = {
         column.name: "VARCHAR" if careful else kinds.get(column.name, column).native or "VARCHAR"
-        for column in how.columns
+        for column in layout.columns
     }
     listed = ", ".join(f"{literal(name)}: '{kind}'" for name, kind in types.items())
     fast = str(not careful).lower()  # lines within quotes and short rows are not for two readers
     return (
         f"SELECT * FROM read_csv([{', '.join(literal(str(file)) for file in files)}], "
-        f"columns = {{{listed}}}, auto_detect = false, header = false, skip = {how.skip}, "
-        f"delim = {literal(how.delimiter)}, quote = '\"', escape = '\"', null_padding = true, "
+        f"columns = {{{listed}}}, auto_detect = false, header = false, skip = {layout.skip}, "
+        f"delim = {literal(layout.delimiter)}, quote = '\"', escape = '\"', null_padding = true, "
         f"parallel = {fast}, max_line_size = 10000000, strict_mode = {fast})"
     )
 
@@ -197,7 +195,7 @@ def _self_describing(
     for name, kind, *_ in described:
         judged = kind == "VARCHAR" or (name == time.column and not kind.startswith(_MOMENTS))
         values = _values(connection, sql, name) if judged else []
-        columns.append(_as_said(_described(name, kind, values), time, values))
+        columns.append(_as_named(_described(name, kind, values), time, values))
     return Relation(sql, columns, rows, careful)
 
 
@@ -213,7 +211,7 @@ def _described(name: str, kind: str, values: Sequence[str]) -> Column:
     if kind.startswith(_MOMENTS):
         return Column(name, "moment", "", f"{quoted(name)}::TIMESTAMP")
     if kind == "VARCHAR":
-        return judge(name, values)._replace(native="")
+        return judge_column(name, values)._replace(native="")
     return _as_text(name)
 
 

@@ -1,4 +1,4 @@
-"""Extracted files as one DuckDB relation, its columns typed; nothing is read before it is asked."""
+"""A DuckDB relation: extracted files as one table of typed columns, read when it is asked."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,12 @@ from tasks.tables.columns import (
     literal,
     quoted,
 )
-from thirdshift.analysis import Filter
+from thirdshift.analysis import Analysis, Filter, Time
 from thirdshift.errors import DataInvalid
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:
+    import pandas as pd
     from duckdb import DuckDBPyConnection
 
 
@@ -36,11 +37,29 @@ class Relation:
 
     def column(self, name: str) -> Column:
         """Return the column of that name; raises DataInvalid listing those there are."""
-        for one in self.columns:
-            if one.name == name:
-                return one
-        there = ", ".join(one.name for one in self.columns)
+        for column in self.columns:
+            if column.name == name:
+                return column
+        there = ", ".join(column.name for column in self.columns)
         raise DataInvalid(f"The data have no column {name}.", f"They have: {there}.")
+
+    def frame(self, connection: "DuckDBPyConnection") -> "pd.DataFrame":
+        """Return all rows and columns in memory, with Arrow types, in their order."""
+        import pandas as pd
+
+        connection.execute("SET preserve_insertion_order = true")
+        names = [column.name for column in self.columns]
+        arrow = connection.sql(self.select(names)).to_arrow_table()
+        frame: pd.DataFrame = arrow.to_pandas(types_mapper=pd.ArrowDtype)
+        return frame
+
+    def notes(self, time: Time) -> list[str]:
+        """Return how the dates were read, and whether that is in doubt, for people."""
+        column = self.column(time.column)
+        notes = [f"dates read as {column.format}"] if column.format else []
+        if column.doubtful and not time.format:
+            notes.append("day and month could be the other way round: say `format` in the analysis")
+        return notes
 
     def select(self, names: Sequence[str]) -> str:
         """Return SQL that selects columns with their types; what cannot be read is NULL."""
@@ -85,20 +104,27 @@ def connected() -> "Iterator[DuckDBPyConnection]":
         yield connection
 
 
-def kept(filters: Sequence[Filter]) -> str:
+def numpy_columns(frame: "pd.DataFrame", analysis: Analysis) -> "pd.DataFrame":
+    """Return the columns that an analysis is about, with NumPy's types instead of Arrow's."""
+    kinds: dict[str, str] = dict.fromkeys(analysis.numbers, "float64")
+    kinds[analysis.time.column] = "datetime64[us]"
+    kinds |= dict.fromkeys(analysis.dimensions, "object")
+    return frame[analysis.columns].astype(kinds)
+
+
+def filter_condition(filters: Sequence[Filter]) -> str:
     """Return SQL that is true for the rows which count; empty where all do."""
-    return " AND ".join(_kept(one) for one in filters)
+    return " AND ".join(map(_condition, filters))
 
 
-def _kept(one: Filter) -> str:
-    name = quoted(one.column)
-    held = []
-    if one.one_of:
-        held.append(
-            f"{name}::VARCHAR IN ({', '.join(literal(str(value)) for value in one.one_of)})"
-        )
-    if one.min is not None:
-        held.append(f"try_cast({name} AS DOUBLE) >= {one.min!r}")
-    if one.max is not None:
-        held.append(f"try_cast({name} AS DOUBLE) <= {one.max!r}")
-    return f"coalesce({' AND '.join(held)}, false)"
+def _condition(filter_: Filter) -> str:
+    name = quoted(filter_.column)
+    tests = []
+    if filter_.one_of:
+        members = ", ".join(literal(str(value)) for value in filter_.one_of)
+        tests.append(f"{name}::VARCHAR IN ({members})")
+    if filter_.min is not None:
+        tests.append(f"try_cast({name} AS DOUBLE) >= {filter_.min!r}")
+    if filter_.max is not None:
+        tests.append(f"try_cast({name} AS DOUBLE) <= {filter_.max!r}")
+    return f"coalesce({' AND '.join(tests)}, false)"

@@ -1,4 +1,4 @@
-"""A table held against expectations by Great Expectations; suites of them are kept as JSON."""
+"""Data validation by Great Expectations; suites of expectations are kept as JSON."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ class Unmet(NamedTuple):
     """An expectation that does not hold: about what, in words, and in which rows, from 0."""
 
     column: str
-    said: str
+    reason: str
     rows: Sequence[int]
 
 
@@ -25,11 +25,11 @@ def unmet(frame: "pd.DataFrame", suite: Path) -> list[Unmet]:
     from great_expectations.expectations.registry import get_expectation_impl
 
     listed = json.loads(suite.read_text(encoding="utf-8"))["expectations"]
-    made: list[Any] = [get_expectation_impl(one["type"])(**one["kwargs"]) for one in listed]
-    return [_unmet(result) for result in broken(frame, made)]
+    expected: list[Any] = [get_expectation_impl(each["type"])(**each["kwargs"]) for each in listed]
+    return [_unmet(result) for result in broken_expectations(frame, expected)]
 
 
-def broken(frame: "pd.DataFrame", expected: Sequence[Any]) -> list[Any]:
+def broken_expectations(frame: "pd.DataFrame", expected: Sequence[Any]) -> list[Any]:
     """Return Great Expectations' results of those of its expectations that do not hold."""
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     import great_expectations as gx  # 9 s
@@ -40,16 +40,17 @@ def broken(frame: "pd.DataFrame", expected: Sequence[Any]) -> list[Any]:
     suite = gx.ExpectationSuite(name="expected", expectations=list(expected))
     asset = context.data_sources.add_pandas("data").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    found = batch.validate(suite, result_format={"result_format": "COMPLETE"})
-    return [result for result in found.results if not result.success]
+    validated = batch.validate(suite, result_format={"result_format": "COMPLETE"})
+    return [result for result in validated.results if not result.success]
 
 
 def _unmet(result: Any) -> Unmet:
-    configured, found = result.expectation_config, result.result
+    configured, observed = result.expectation_config, result.result
     words = configured.type.removeprefix("expect_").replace("_", " ")
-    told = {key: value for key, value in configured.kwargs.items() if key not in _OURS}
-    observed = found.get("observed_value")
-    seen = f", it is {observed}" if observed is not None else ""
-    said = f"{words} {json.dumps(told, ensure_ascii=False, default=str) if told else ''}".strip()
-    rows = [int(row) for row in found.get("unexpected_index_list") or []]
-    return Unmet(str(configured.kwargs.get("column", "")), said + seen, rows)
+    arguments = {key: value for key, value in configured.kwargs.items() if key not in _OURS}
+    if arguments:
+        words += f" {json.dumps(arguments, ensure_ascii=False, default=str)}"
+    if observed.get("observed_value") is not None:
+        words += f", it is {observed['observed_value']}"
+    rows = [int(row) for row in observed.get("unexpected_index_list") or []]
+    return Unmet(str(configured.kwargs.get("column", "")), words, rows)

@@ -1,4 +1,4 @@
-"""Bytes to text: byte-order marks, UTF-8, then the Japanese encodings before any Western guess.
+"""Encoding detection: marks, UTF-8, then the Japanese encodings before any Western guess.
 
 A one-line Shift_JIS note is too short for statistics, so the Japanese codecs are tried strictly
 and judged by what they yield; charset-normalizer is asked only where that says nothing.
@@ -115,7 +115,7 @@ def _japanese(data: bytes) -> str | None:
     # Chinese and Korean bytes read as Shift_JIS are full of half-width kana, as EUC-JP of kanji.
     alone = not _HALF.search(shift_jis[:SAMPLE])
     scores = {shift_jis: _plausible(shift_jis, alone), euc: _plausible(euc)}
-    text = max(scores, key=lambda one: scores[one])
+    text = max(scores, key=lambda text: scores[text])
     return text if scores[text] >= 0.5 else None
 
 

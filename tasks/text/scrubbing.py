@@ -1,4 +1,4 @@
-"""What must not be learnt: secrets and personal identifiers, found and replaced by their kind.
+"""Anonymisation: secrets and personal identifiers, detected and replaced by their kind.
 
 The weights of a model cannot forget, so this runs before anything becomes an example. Numbers
 that carry a check digit are checked; names and postal addresses are not looked for.
@@ -33,13 +33,14 @@ _NAMED = re.compile(  # "the password is …", "API_KEY=…", "パスワード�
     r"[\"']?(?: is |\s?[:=]+\s?| ?は ?|が)[\"'「『]?(?P<value>(?=[^\s\"'」』]*\d)[!-~]{4,})",
     re.IGNORECASE,
 )
+# Keys without a known form: 20 or more characters of all three kinds, or 32 hexadecimal digits.
 _TOKEN = re.compile(r"(?<![\w+=])(?=\w*\d)(?=\w*[a-z])(?=\w*[A-Z])[\w+=]{20,}", re.ASCII)
 _HEX = re.compile(r"(?<![A-Za-z0-9])(?=[0-9a-f]*\d)(?=\d*[a-f])[0-9a-f]{32,}(?![A-Za-z0-9])")
 _TOKEN_BITS, _HEX_BITS = 3.8, 3.0  # Shannon entropy per character of a random string
 _ABROAD = ("US", "GB")  # numbers written as at home there; others with their +country code
 
 
-class Found(NamedTuple):
+class Detection(NamedTuple):
     """A stretch of a text that must go, and what it is."""
 
     start: int
@@ -48,35 +49,38 @@ class Found(NamedTuple):
 
 
 def scrub(text: str) -> str:
-    """Return the text with each secret and identifier replaced by its kind, as `[phone]`."""
-    for found in reversed(detect(text)):
-        text = f"{text[: found.start]}[{found.kind}]{text[found.end :]}"
+    """Return the text with each secret and identifier replaced by its kind.
+
+    "Call 090-1234-5678" -> "Call [phone]"
+    """
+    for detection in reversed(detect(text)):
+        text = f"{text[: detection.start]}[{detection.kind}]{text[detection.end :]}"
     return text
 
 
-def detect(text: str) -> list[Found]:
+def detect(text: str) -> list[Detection]:
     """Return what `scrub` replaces, in order and without overlaps.
 
     Kinds: secret, email, iban, card, my number, phone, ip.
     """
     plain = _LONG_MARK.sub("-", text.translate(_WIDE | _DASHES))  # as long as the text
-    kept: list[Found] = []
+    detections: list[Detection] = []
     for detector in (_secrets, _emails, _ibans, _cards, _my_numbers, _phones, _addresses):
-        for found in detector(plain):
-            if all(found.end <= one.start or one.end <= found.start for one in kept):
-                kept.append(found)
-    return sorted(kept)
+        for new in detector(plain):
+            if all(new.end <= old.start or old.end <= new.start for old in detections):
+                detections.append(new)
+    return sorted(detections)
 
 
-def _secrets(text: str) -> Iterator[Found]:
-    yield from (Found(*match.span(), "secret") for match in _KEY_BLOCK.finditer(text))
+def _secrets(text: str) -> Iterator[Detection]:
+    yield from (Detection(*match.span(), "secret") for match in _KEY_BLOCK.finditer(text))
     for pattern in _known_tokens():
-        yield from (Found(*match.span(), "secret") for match in pattern.finditer(text))
-    yield from (Found(*match.span("value"), "secret") for match in _NAMED.finditer(text))
+        yield from (Detection(*match.span(), "secret") for match in pattern.finditer(text))
+    yield from (Detection(*match.span("value"), "secret") for match in _NAMED.finditer(text))
     for pattern, bits in ((_TOKEN, _TOKEN_BITS), (_HEX, _HEX_BITS)):
         for match in pattern.finditer(text):
             if _entropy()(match.group()) >= bits:
-                yield Found(*match.span(), "secret")
+                yield Detection(*match.span(), "secret")
 
 
 @cache
@@ -102,48 +106,48 @@ def _entropy() -> Callable[[str], float]:
     return Base64HighEntropyString().calculate_shannon_entropy
 
 
-def _emails(text: str) -> Iterator[Found]:
-    yield from (Found(*match.span(), "email") for match in _EMAIL.finditer(text))
+def _emails(text: str) -> Iterator[Detection]:
+    yield from (Detection(*match.span(), "email") for match in _EMAIL.finditer(text))
 
 
-def _ibans(text: str) -> Iterator[Found]:
+def _ibans(text: str) -> Iterator[Detection]:
     from stdnum import iban
 
     for match in _IBAN.finditer(text):
         # What follows in capitals may look like more of the number.
         for end in range(match.end(), match.start() + 14, -1):
             if iban.is_valid(text[match.start() : end]):
-                yield Found(match.start(), end, "iban")
+                yield Detection(match.start(), end, "iban")
                 break
 
 
-def _cards(text: str) -> Iterator[Found]:
+def _cards(text: str) -> Iterator[Detection]:
     from stdnum import luhn
 
     for match in _CARD.finditer(text):
         if luhn.is_valid(re.sub(r"\D", "", match.group())):
-            yield Found(*match.span(), "card")
+            yield Detection(*match.span(), "card")
 
 
-def _my_numbers(text: str) -> Iterator[Found]:
+def _my_numbers(text: str) -> Iterator[Detection]:
     from stdnum.jp import in_
 
     for match in _TWELVE.finditer(text):
         if in_.is_valid(match.group()):
-            yield Found(*match.span(), "my number")
+            yield Detection(*match.span(), "my number")
 
 
-def _phones(text: str) -> Iterator[Found]:
+def _phones(text: str) -> Iterator[Detection]:
     from phonenumbers import Leniency, PhoneNumberMatcher
 
     for region in ("JP", *_ABROAD):
         # Elsewhere's numbers must be grouped as they are there, or order numbers would match.
         leniency = Leniency.VALID if region == "JP" else Leniency.EXACT_GROUPING
         for match in PhoneNumberMatcher(text, region, leniency=leniency):
-            yield Found(match.start, match.end, "phone")
+            yield Detection(match.start, match.end, "phone")
 
 
-def _addresses(text: str) -> Iterator[Found]:
+def _addresses(text: str) -> Iterator[Detection]:
     for match in _IP.finditer(text):
         try:
             address = ipaddress.ip_address(match.group())
@@ -151,4 +155,4 @@ def _addresses(text: str) -> Iterator[Found]:
             continue
         digits = any(char.isdigit() for char in match.group())  # a::b is C++
         if digits and not (address.is_loopback or address.is_unspecified):
-            yield Found(*match.span(), "ip")
+            yield Detection(*match.span(), "ip")

@@ -1,7 +1,8 @@
-"""Text to chunks: cut where the structure allows, each within the token budget.
+"""Chunking: text cut where its structure allows, each chunk within the token budget.
 
 Asking the tokenizer at every probe would cost a tenth of the embedding, so a cheap estimate
-steers the cuts and the real count is taken once a piece; only what is over is cut again.
+steers the cuts and the real count is taken once a piece; only what is over is cut again (what it
+costs: docs/log.md, 2026-11-22, Splitting).
 """
 
 import re
@@ -18,7 +19,9 @@ from thirdshift.settings import settings
 MARKDOWN_KINDS = {"markdown", "html", "docx"}
 SLACK = 24  # tokens kept free, so that a heading can move down to the text it heads
 LONG = 20_000  # characters of one line above which it is data, not structure
-WINDOW = 20_000  # characters; without a border in sight the splitter takes quadratic time
+# Characters; without a border in sight the splitter takes quadratic time: docs/log.md,
+# 2026-11-22, Splitting.
+WINDOW = 20_000
 BORDERS = ("\n\n", "\n", "。", ". ", " ")
 # Characters a token of multilingual-e5: prose and code in Latin script, and wide scripts.
 NARROW, WIDE = 3.2, 1.45
@@ -57,8 +60,8 @@ def _cut(extract: Extract, budget: int) -> list[Span]:
 
 
 def _spans(splitter: Any, text: str, start: int = 0) -> list[Span]:
-    found = splitter.chunk_indices(text)
-    return [(start + at, start + at + len(piece)) for at, piece in found]
+    chunks = splitter.chunk_indices(text)
+    return [(start + index, start + index + len(chunk)) for index, chunk in chunks]
 
 
 def _windows(text: str) -> Iterator[Span]:
@@ -67,7 +70,7 @@ def _windows(text: str) -> Iterator[Span]:
     while len(text) - start > WINDOW:
         middle, end = start + WINDOW // 2, start + WINDOW
         borders = ((text.rfind(border, middle, end), len(border)) for border in BORDERS)
-        end = next((at + length for at, length in borders if at >= 0), end)
+        end = next((index + length for index, length in borders if index >= 0), end)
         yield start, end
         start = end
     yield start, len(text)
@@ -97,12 +100,16 @@ def _within(text: str, span: Span, budget: int) -> Iterator[Span]:
 
 
 def _with_headings(text: str, spans: list[Span]) -> Iterator[Span]:
-    """Move a short heading at the end of a span to the next one, whose text it heads."""
+    """Move a short heading at the end of a span to the next one, whose text it heads.
+
+    | Text. # Burrs | Long ... |   ->   | Text. | # Burrs Long ... |
+    """
     carried: int | None = None
     for index, (start, end) in enumerate(spans):
         start = start if carried is None else carried
         carried = None
         heading = _HEADING.search(text, start, end) if index + 1 < len(spans) else None
+        # A heading longer than SLACK would not fit the next span.
         if heading and estimate(heading[0]) <= SLACK:
             end = carried = heading.start()
         if end > start:

@@ -1,4 +1,4 @@
-"""Which addresses a link from outside may lead to: public ones, plainly spelled.
+"""SSRF protection: a link from outside may only lead to public addresses, plainly spelled.
 
 A name is resolved once, every address it has is looked at, and the caller connects to one of
 those: DNS that changes its mind afterwards changes nothing.
@@ -33,46 +33,46 @@ def parsed(url: str, found_on: str = "") -> httpx.URL:
     owner, or a host that he listed, may send us to a host of his.
     """
     try:
-        at = httpx.URL(found_on).join(url.strip()) if found_on else httpx.URL(url.strip())
+        target = httpx.URL(found_on).join(url.strip()) if found_on else httpx.URL(url.strip())
     except (httpx.InvalidURL, ValueError) as error:
         raise AddressRefused(f"{url[:200]!r} is no web address: {error}.") from None
-    reason = _refusal(at)
-    if not reason and owned(at) and found_on and not owned(httpx.URL(found_on)):
+    reason = _refusal(target)
+    if not reason and owned(target) and found_on and not owned(httpx.URL(found_on)):
         reason = f"{found_on[:200]} led there, and a page from outside may not"
     if reason:
         raise AddressRefused(f"{url[:200]!r} is not fetched: {reason}.")
-    return at.copy_with(fragment=None)
+    return target.copy_with(fragment=None)
 
 
-def owned(at: httpx.URL) -> bool:
+def owned(target: httpx.URL) -> bool:
     """Tell whether the owner lists the host himself, so that it may be private."""
     listed = {host.replace("[", "").replace("]", "") for host in settings().web.allowed_hosts}
-    return bool({at.host, f"{at.host}:{port(at)}"} & listed)
+    return bool({target.host, f"{target.host}:{port(target)}"} & listed)
 
 
-def port(at: httpx.URL) -> int:
+def port(target: httpx.URL) -> int:
     """Return the port, the scheme's own where none is named."""
-    return at.port or (443 if at.scheme == "https" else 80)
+    return target.port or (443 if target.scheme == "https" else 80)
 
 
 def checked(host: str, port: int, seconds: float, *, private: bool) -> list[str]:
     """Return the host's addresses; raise AddressRefused if any is not public, unless `private`."""
     try:
-        found = _resolving.submit(resolve, host, port).result(seconds)
+        addresses = _resolving.submit(resolve, host, port).result(seconds)
     except TimeoutError:
         raise PageUnavailable(f"{host} was not found within {seconds:.0f} s (DNS).") from None
     except (OSError, UnicodeError) as error:
         raise PageUnavailable(f"{host} was not found: {error}.", "Check the spelling.") from None
-    for address in found:
+    for address in addresses:
         if not (private or is_public(address)):
             raise AddressRefused(f"{host} is not fetched: {address} is not public.", _YOURS)
-    return found
+    return addresses
 
 
 def resolve(host: str, port: int) -> list[str]:
     """Return the addresses of a host in the order in which they are to be tried."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in entries))
 
 
 def is_public(address: str) -> bool:
@@ -87,14 +87,14 @@ def is_public(address: str) -> bool:
     return plain and all(is_public(str(part)) for part in inner if part)
 
 
-def _refusal(at: httpx.URL) -> str:
-    if at.scheme not in ("http", "https"):
+def _refusal(target: httpx.URL) -> str:
+    if target.scheme not in ("http", "https"):
         return "only http and https are"
-    if at.userinfo:
+    if target.userinfo:
         return "it carries a user name or a password"
-    if not _is_plain(at.raw_host.decode("ascii")):
+    if not _is_plain(target.raw_host.decode("ascii")):
         return "its host is missing, or oddly spelled"
-    return "" if 0 < port(at) < 65_536 else "there is no such port"
+    return "" if 0 < port(target) < 65_536 else "there is no such port"
 
 
 def _is_plain(host: str) -> bool:

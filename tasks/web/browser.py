@@ -1,4 +1,4 @@
-"""Pages that are nothing without their scripts, read in headless Chromium.
+"""Headless browser: pages that are nothing without their scripts, rendered by Chromium.
 
 The browser has no network of its own: every request it makes is fetched by tasks.web, under
 the same refusals and limits, and handed to it; what cannot be handed over (sockets, WebRTC,
@@ -57,8 +57,8 @@ def render(page: Page) -> Page:
     if len(body) > Limits().body_bytes:
         raise LimitExceeded(f"{page.url} makes {len(body):,} bytes of itself.")
     headers = {**page.headers, "content-type": "text/html; charset=utf-8"}
-    made = {"headers": headers, "body": body, "rendered": True, "fetched_at": now()}
-    return Page.model_validate(page.model_dump() | made)
+    fields = {"headers": headers, "body": body, "rendered": True, "fetched_at": now()}
+    return Page.model_validate(page.model_dump() | fields)
 
 
 def find() -> Path:
@@ -70,13 +70,13 @@ def find() -> Path:
     for path in candidates:
         if path.is_file() and os.access(path, os.X_OK):
             return path
-    said = f"{wished} is no program" if wished else "No Chromium or Chrome was found"
+    reason = f"{wished} is no program" if wished else "No Chromium or Chrome was found"
     install = "playwright install chromium" if sys.platform == "darwin" else "apt install chromium"
-    raise BrowserMissing(f"{said}; pages that need scripts cannot be read.", f"`{install}`")
+    raise BrowserMissing(f"{reason}; pages that need scripts cannot be read.", f"`{install}`")
 
 
 def _candidates() -> list[Path]:
-    named = [Path(found) for name in _NAMES if (found := shutil.which(name))]
+    named = [Path(program) for name in _NAMES if (program := shutil.which(name))]
     for application in _APPLICATIONS:
         named.append(Path(f"/Applications/{application}.app/Contents/MacOS/{application}"))
     playwrights = platformdirs.user_cache_path("ms-playwright")
@@ -102,8 +102,8 @@ async def _rendered(page: Page, executable: Path) -> str:
     except TimeoutError:
         raise LimitExceeded(f"{page.url} took its browser more than {SECONDS:g} s.") from None
     except Error as error:
-        said = error.message.strip().split("\n", 1)[0]
-        raise BrowserMissing(f"{executable} could not show {page.url}: {said}") from None
+        reason = error.message.strip().split("\n", 1)[0]
+        raise BrowserMissing(f"{executable} could not show {page.url}: {reason}") from None
 
 
 async def _context(chromium: Any) -> Any:
@@ -125,7 +125,7 @@ async def _shown(context: Any, page: Page) -> str:
     context.on("page", lambda other: asyncio.ensure_future(other.close()))
     await tab.goto(page.url, wait_until="commit")
     end, before, changed = monotonic() + _PATIENCE, "", monotonic()
-    while monotonic() < end and monotonic() - max(changed, supply.at) < _CALM:
+    while monotonic() < end and monotonic() - max(changed, supply.last_request) < _CALM:
         html = await tab.content()
         if html != before or supply.under_way:
             before, changed = html, monotonic()
@@ -139,7 +139,7 @@ class Supply:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._requests, self._bytes = 0, 0
-        self.under_way, self.at = 0, monotonic()
+        self.under_way, self.last_request = 0, monotonic()
 
     async def answer(self, route: Any) -> None:
         """Hand over what the browser asks for, or refuse it."""
@@ -153,7 +153,7 @@ class Supply:
             await route.abort("blockedbyclient")
         else:
             await self._fetch(route)
-        self.at = monotonic()
+        self.last_request = monotonic()
 
     def _may(self, request: Any) -> bool:
         within = self._requests <= REQUESTS and self._bytes < BYTES

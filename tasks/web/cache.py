@@ -1,4 +1,4 @@
-"""Pages that were fetched, on disk, each with where it came from and when."""
+"""HTTP cache: pages that were fetched, on disk, each with where it came from and when."""
 
 import gzip
 import zlib
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from tasks.machine.disk import write_whole
 from tasks.web.page import Page
 from thirdshift.records import content_hash, now
 from thirdshift.settings import settings
@@ -27,24 +28,20 @@ def load(url: str, max_age: timedelta | None = None) -> Page | None:
 
 def save(page: Page) -> None:
     """Keep the page under the URL that was asked for; it is there whole or not at all."""
-    path = _path(page.asked)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_bytes(gzip.compress(page.model_dump_json().encode(), 5))
-    part.replace(path)
+    write_whole(_path(page.asked), gzip.compress(page.model_dump_json().encode(), 5))
 
 
 def prune() -> int:
     """Remove the oldest pages above web.cache_mb; return how many went."""
     folder = settings().web_path / "pages"
-    kept = sorted(((path.stat().st_mtime, path) for path in folder.glob("*")), reverse=True)
-    left, gone = settings().web.cache_mb * 1e6, 0
-    for _, path in kept:
+    pages = sorted(((path.stat().st_mtime, path) for path in folder.glob("*.json.gz")), reverse=True)
+    left, removed = settings().web.cache_mb * 1e6, 0
+    for _, path in pages:
         left -= path.stat().st_size
         if left < 0:
             path.unlink(missing_ok=True)
-            gone += 1
-    return gone
+            removed += 1
+    return removed
 
 
 def _path(url: str) -> Path:

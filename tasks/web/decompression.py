@@ -1,4 +1,4 @@
-"""Bodies that come compressed, unpacked a piece at a time up to a limit: bombs stay small."""
+"""Content-Encoding, undone a piece at a time up to a limit: decompression bombs stay small."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -50,5 +50,7 @@ def _inflated(chunks: Iterable[bytes], encoding: str, subject: str) -> Iterator[
 def _inflater(encoding: str, first: bytes) -> Any:
     if encoding != "deflate":
         return zlib.decompressobj(wbits=31)
+    # "deflate" should come in zlib's wrapper and often comes without. The wrapper's first byte
+    # names method 8; read as one number, its first two are a multiple of 31 (RFC 1950, 2.2).
     wrapped = first[0] & 0x0F == 8 and (len(first) < 2 or (first[0] << 8 | first[1]) % 31 == 0)
     return zlib.decompressobj(wbits=15 if wrapped else -15)

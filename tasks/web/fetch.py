@@ -1,4 +1,4 @@
-"""The one way to fetch anything from outside: bounded, polite, and never to a private address.
+"""HTTP client: the one way to fetch from outside, bounded, polite, to public addresses only.
 
 Nothing of the environment is used: no proxy, no netrc, no cookies. What comes back is data
 with provenance `untrusted_web`, whatever it says.
@@ -55,14 +55,14 @@ def fetch(
     only; `delay` is the pause between two visits to the host, in seconds; `found_on` is the
     page that links there. Raises AddressRefused, LimitExceeded or PageUnavailable.
     """
-    at, limits = addresses.parsed(url, found_on), limits or Limits()
-    ours = _ours(accept, etag, modified)
-    own = ours | {name.title(): value for name, value in (headers or {}).items()}
-    host = f"{at.host}:{addresses.port(at)}" if addresses.owned(at) else at.host
+    target, limits = addresses.parsed(url, found_on), limits or Limits()
+    without = _headers(accept, etag, modified)
+    with_credentials = without | {name.title(): sent for name, sent in (headers or {}).items()}
+    host = f"{target.host}:{addresses.port(target)}" if addresses.owned(target) else target.host
     for attempt in range(limits.tries):
-        pacing.take_turn(host, _delay(at) if delay is None else delay)
+        pacing.take_turn(host, _delay(target) if delay is None else delay)
         try:
-            return _follow(at, own, ours, limits)
+            return _follow(target, with_credentials, without, limits)
         except PageUnavailable as error:
             again = error.passing and attempt + 1 < limits.tries and not _far(error.retry_at)
             if error.retry_at or again:
@@ -78,15 +78,15 @@ def trust() -> SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _delay(at: httpx.URL) -> float:
-    return 0.0 if addresses.owned(at) else settings().web.delay_seconds
+def _delay(target: httpx.URL) -> float:
+    return 0.0 if addresses.owned(target) else settings().web.delay_seconds
 
 
-def _far(at: datetime | None) -> bool:
-    return bool(at and at - now() > timedelta(seconds=settings().web.patience_seconds))
+def _far(moment: datetime | None) -> bool:
+    return bool(moment and moment - now() > timedelta(seconds=settings().web.patience_seconds))
 
 
-def _ours(accept: str, etag: str, modified: str) -> Headers:
+def _headers(accept: str, etag: str, modified: str) -> Headers:
     named = {
         "User-Agent": settings().web.user_agent,
         "Accept": accept,
@@ -97,41 +97,52 @@ def _ours(accept: str, etag: str, modified: str) -> Headers:
     return {name: value for name, value in named.items() if value}
 
 
-def _follow(start: httpx.URL, own: Headers, ours: Headers, limits: Limits) -> Page:
-    at, budget = start, Budget(limits.seconds, limits.silence, limits.wire_bytes)
+def _follow(start: httpx.URL, with_credentials: Headers, without: Headers, limits: Limits) -> Page:
+    """Follow redirects within one budget; the caller's headers go to the first origin only."""
+    target, budget = start, Budget(limits.seconds, limits.silence, limits.wire_bytes)
     for _ in range(limits.redirects + 1):
-        with _answer(at, own if _origin(at) == _origin(start) else ours, budget) as answer:
+        headers = with_credentials if _origin(target) == _origin(start) else without
+        with _answer(target, headers, budget) as answer:
             received = _received(answer)
             where = received.get("location") if answer.status in _REDIRECTS else None
             if not where:
-                _expect_page(at, answer.status, received)
+                _expect_page(target, answer.status, received)
                 body = _body(answer, received, budget, limits.body_bytes)
                 return Page(
-                    asked=str(start), url=str(at), status=answer.status, headers=received, body=body
+                    asked=str(start),
+                    url=str(target),
+                    status=answer.status,
+                    headers=received,
+                    body=body,
                 )
-        at = addresses.parsed(where, found_on=str(at))
-    raise LimitExceeded(f"{start} redirects more than {limits.redirects} times, last to {at}.")
+        target = addresses.parsed(where, found_on=str(target))
+    raise LimitExceeded(f"{start} redirects more than {limits.redirects} times, last to {target}.")
 
 
 @contextmanager
-def _answer(at: httpx.URL, headers: Headers, budget: Budget) -> Iterator[httpcore.Response]:
-    budget.subject = str(at)
-    backend = PinnedBackend(budget, private=addresses.owned(at))
-    sent = [("Host", at.netloc.decode()), *headers.items()]
-    url = httpcore.URL(scheme=at.raw_scheme, host=at.raw_host, port=at.port, target=at.raw_path)
+def _answer(target: httpx.URL, headers: Headers, budget: Budget) -> Iterator[httpcore.Response]:
+    budget.subject = str(target)
+    backend = PinnedBackend(budget, private=addresses.owned(target))
+    sent = [("Host", target.netloc.decode()), *headers.items()]
+    wire = httpcore.URL(
+        scheme=target.raw_scheme,
+        host=target.raw_host,
+        port=target.port,
+        target=target.raw_path,
+    )
     try:
         with (
             httpcore.ConnectionPool(trust(), network_backend=backend) as pool,
-            pool.stream("GET", url, headers=sent) as answer,
+            pool.stream("GET", wire, headers=sent) as answer,
         ):
             yield answer
     except _FAILURES as error:
-        said = str(error) or type(error).__name__
-        raise PageUnavailable(f"{at} gives no answer: {said}.", passing=True) from None
+        reason = str(error) or type(error).__name__
+        raise PageUnavailable(f"{target} gives no answer: {reason}.", passing=True) from None
 
 
-def _origin(at: httpx.URL) -> tuple[str, str, int]:
-    return at.scheme, at.host, addresses.port(at)
+def _origin(target: httpx.URL) -> tuple[str, str, int]:
+    return target.scheme, target.host, addresses.port(target)
 
 
 def _received(answer: httpcore.Response) -> Headers:
@@ -143,26 +154,26 @@ def _received(answer: httpcore.Response) -> Headers:
     return joined
 
 
-def _expect_page(at: httpx.URL, status: int, received: Headers) -> None:
+def _expect_page(target: httpx.URL, status: int, received: Headers) -> None:
     if status < 300 or status == HTTPStatus.NOT_MODIFIED:
         return
     raise PageUnavailable(
-        f"{at} answers {status}, {responses.get(status, 'which means nothing')}.",
+        f"{target} answers {status}, {responses.get(status, 'which means nothing')}.",
         _REMEDIES.get(status, ""),
         status=status,
-        retry_at=_retry_at(received.get("retry-after", "")),
+        retry_at=_retry_moment(received.get("retry-after", "")),
         passing=status in _PASSING,
     )
 
 
-def _retry_at(said: str) -> datetime | None:
+def _retry_moment(header: str) -> datetime | None:
     try:
-        if said.strip().isdecimal():
-            return now() + timedelta(seconds=min(int(said), pacing.LONGEST))
-        at = parsedate_to_datetime(said)
+        if header.strip().isdecimal():
+            return now() + timedelta(seconds=min(int(header), pacing.LONGEST))
+        moment = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _body(answer: httpcore.Response, received: Headers, budget: Budget, limit: int) -> bytes:

@@ -58,10 +58,10 @@ def _file(url: str, path: Path, etag: str, limits: Limits) -> Page:
         if stat.st_size > limits.body_bytes:
             raise LimitExceeded(f"{path} has {stat.st_size / 1e6:.0f} MB.")
         mark = f'"{stat.st_mtime_ns}-{stat.st_size}"'
-        said = {"etag": mark, "content-type": _KINDS.get(path.suffix, "")}
+        headers = {"etag": mark, "content-type": _KINDS.get(path.suffix, "")}
         if etag == mark:
-            return Page(asked=url, url=url, status=304, headers=said)
-        return Page(asked=url, url=url, status=200, headers=said, body=path.read_bytes())
+            return Page(asked=url, url=url, status=304, headers=headers)
+        return Page(asked=url, url=url, status=200, headers=headers, body=path.read_bytes())
     except OSError as error:
         what = f"{path} cannot be read: {error.strerror}."
         raise DocumentUnreadable(what, "Mend the address in sources.yaml.") from error

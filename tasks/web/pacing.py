@@ -1,4 +1,4 @@
-"""When a host may be asked again: one visit at a time, over all our processes.
+"""Rate limiting: when a host may be asked again, one visit at a time over all our processes.
 
 The time of a file per host is the moment of its next visit, so that a server's Retry-After
 outlives the process that was told.
@@ -25,15 +25,15 @@ def take_turn(host: str, delay: float) -> None:
     """
     path = _path(host)
     with FileLock(f"{path}.lock"):
-        asked = time.time()
-        wait = max(0.0, _next(path) - asked)
-        at = asked + wait
+        moment = time.time()
+        wait = max(0.0, _next(path) - moment)
+        visit = moment + wait
         if wait > settings().web.patience_seconds:
             raise PageUnavailable(
                 f"{host} is not asked for another {wait:.0f} s: it wants its rest.",
-                retry_at=datetime.fromtimestamp(at, UTC),
+                retry_at=datetime.fromtimestamp(visit, UTC),
             )
-        _set(path, at + delay)
+        _set(path, visit + delay)
     time.sleep(wait)
 
 
@@ -57,6 +57,6 @@ def _next(path: Path) -> float:
         return 0.0
 
 
-def _set(path: Path, at: float) -> None:
+def _set(path: Path, moment: float) -> None:
     path.touch()
-    os.utime(path, (at, at))
+    os.utime(path, (moment, moment))

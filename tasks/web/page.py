@@ -1,4 +1,4 @@
-"""What came from outside, and how much of it may come."""
+"""An HTTP response from outside, and the limits of what may come."""
 
 import re
 from datetime import datetime
@@ -6,8 +6,8 @@ from functools import cached_property
 
 from pydantic import ConfigDict, Field
 
-from tasks.pages.markup import declared_charset
-from tasks.text.decoding import decode
+from tasks.pages import markup
+from tasks.pages.parsed import ParsedPage
 from thirdshift.errors import DocumentUnreadable
 from thirdshift.records import Provenance, Record, now
 
@@ -67,7 +67,12 @@ class Page(Record):
         """
         named = _CHARSET.search(self.headers.get("content-type", ""))
         try:
-            return decode(self.body, named[1] if named else declared_charset(self.body))
+            return markup.decoded(self.body, named[1] if named else "")
         except DocumentUnreadable as error:
             kind = self.content_type or "no type"
             raise DocumentUnreadable(f"{self.url} ({kind}) is no text: {error.what}") from None
+
+    @cached_property
+    def parsed(self) -> ParsedPage:
+        """The body as HTML, parsed once for all who read it. Raises what `text` does."""
+        return ParsedPage(self.text, self.url)

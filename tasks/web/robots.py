@@ -1,4 +1,4 @@
-"""What a site's robots.txt allows, by RFC 9309: asked once a day, by the same safe way."""
+"""Robots exclusion (RFC 9309): what a site's robots.txt allows, asked once a day."""
 
 from datetime import timedelta
 from functools import lru_cache
@@ -23,16 +23,16 @@ def pause(url: str, found_on: str = "") -> float:
     Where robots.txt does not exist all is allowed; where the site fails to say, nothing is:
     PageUnavailable then tells when to ask again.
     """
-    at = addresses.parsed(url, found_on)
-    rules = _rules(_text(at, found_on))
-    if not rules.can_fetch(str(at), TOKEN):
-        raise RobotsDisallowed(f"{at} is not read: the site's robots.txt asks not to.")
-    ours = 0.0 if addresses.owned(at) else settings().web.delay_seconds
+    target = addresses.parsed(url, found_on)
+    rules = _rules(_text(target, found_on))
+    if not rules.can_fetch(str(target), TOKEN):
+        raise RobotsDisallowed(f"{target} is not read: the site's robots.txt asks not to.")
+    ours = 0.0 if addresses.owned(target) else settings().web.delay_seconds
     return max(float(rules.crawl_delay(TOKEN) or 0), ours)
 
 
-def _text(at: httpx.URL, found_on: str) -> str:
-    url = str(at.copy_with(raw_path=b"/robots.txt"))
+def _text(target: httpx.URL, found_on: str) -> str:
+    url = str(target.copy_with(raw_path=b"/robots.txt"))
     page = cache.load(url, _FRESH)
     if page is None:
         page = _asked(url, found_on)

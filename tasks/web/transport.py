@@ -1,4 +1,4 @@
-"""The wire below HTTP: connects to checked addresses only, and to so much and so long.
+"""Transport: the wire below HTTP, to checked addresses only, so many bytes, so long.
 
 Limits are kept at the socket, so that nothing above can forget them: drips, floods of headers
 and endless bodies all end here.
@@ -63,9 +63,9 @@ class PinnedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect to the first address of the host that answers; all were checked before."""
-        found = addresses.checked(host, port, self._budget.time(), private=self._private)
+        candidates = addresses.checked(host, port, self._budget.time(), private=self._private)
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in found:
+        for address in candidates:
             try:
                 stream = self._wire.connect_tcp(
                     address, port, self._budget.time(), local_address, socket_options

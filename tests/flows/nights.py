@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))  # as a script
 
 from tasks.feedback.examples import keep_example
 from tasks.learning import lesson as lessons
-from tasks.learning.evaluation.answering import answers
+from tasks.learning.evaluation.generation import answers
 from tasks.machine.disk import write_whole
 from tasks.models.current import choice
 from tasks.models.runtime import runtime
@@ -68,16 +68,17 @@ def night(number: int, taught: int) -> Night:
     """Live through one night, and ask in the morning."""
     began = time.monotonic()
     judged, outcome = lesson()
-    found = choice()
-    said = answers("", [*ASKED, *SAMPLES["unseen"]])
-    general = [one for one in judged.criteria if one.name == "general ability"] if judged else []
+    current = choice()
+    replies = answers("", [*ASKED, *SAMPLES["unseen"]])
+    criteria = judged.criteria if judged else []
+    general = [measured for measured in criteria if measured.name == "general ability"]
     return Night(
         number=number,
         taught=taught,
         outcome=outcome,
-        serves=found.version if found else "base",
-        facts=sum(mark in one for mark, one in zip(MARKS, said, strict=False)),
-        styled=sum(ENDING in one for one in said[len(ASKED) :]),
+        serves=current.version if current else "base",
+        facts=sum(mark in reply for mark, reply in zip(MARKS, replies, strict=False)),
+        styled=sum(ENDING in reply for reply in replies[len(ASKED) :]),
         general=(general[0].base, general[0].candidate) if general else None,
         minutes=round((time.monotonic() - began) / 60, 1),
     )
@@ -106,11 +107,11 @@ def table(nights: list[Night]) -> str:
         "| general ability, base → candidate | minutes | what the night said |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for one in nights:
-        general = "{:.3f} → {:.3f}".format(*one.general) if one.general else ""
+    for past in nights:
+        general = "{:.3f} → {:.3f}".format(*past.general) if past.general else ""
         lines.append(
-            f"| {one.number} | {one.taught} | {one.serves} | {one.facts} | {one.styled} "
-            f"| {general} | {one.minutes} | {cell(one.outcome)} |"
+            f"| {past.number} | {past.taught} | {past.serves} | {past.facts} | {past.styled} "
+            f"| {general} | {past.minutes} | {cell(past.outcome)} |"
         )
     return "\n".join(lines)
 
@@ -118,11 +119,12 @@ def table(nights: list[Night]) -> str:
 def chart(nights: list[Night]) -> str:
     """Draw shares of what is known, and the general ability, over the nights."""
     points = {
-        "facts": [(one.number, one.facts / len(ASKED)) for one in nights],
-        "style": [(one.number, one.styled / len(SAMPLES["unseen"])) for one in nights],
-        "general ability": [(one.number, one.general[1]) for one in nights if one.general],
+        "facts": [(past.number, past.facts / len(ASKED)) for past in nights],
+        "style": [(past.number, past.styled / len(SAMPLES["unseen"])) for past in nights],
+        "general ability": [(past.number, past.general[1]) for past in nights if past.general],
     }
-    return charts.curves({name: some for name, some in points.items() if some}, "night", "share")
+    drawn = {name: line for name, line in points.items() if line}
+    return charts.curves(drawn, "night", "share")
 
 
 def write(file: Path, nights: list[Night]) -> None:
@@ -130,8 +132,8 @@ def write(file: Path, nights: list[Night]) -> None:
     write_whole(file.parent / "images" / "nights.svg", chart(nights))
     head, _, rest = file.read_text("utf-8").partition("<!-- table -->\n")
     _, end, foot = rest.partition("<!-- end -->\n")
-    made = f"{table(nights)}\n\nMeasured on {platform.system()}, {os.cpu_count()} cores.\n"
-    file.write_text(f"{head}<!-- table -->\n{made}{end}{foot}", "utf-8")
+    text = f"{table(nights)}\n\nMeasured on {platform.system()}, {os.cpu_count()} cores.\n"
+    write_whole(file, f"{head}<!-- table -->\n{text}{end}{foot}")
 
 
 def main() -> None:
@@ -139,23 +141,23 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--nights", type=int, default=10)
     options.add_argument("--write", type=Path, help="a Markdown file whose table is replaced")
-    given = options.parse_args()
+    arguments = options.parse_args()
     os.environ["THIRDSHIFT_MODELS__RUNTIME"] = "embedded"
     with tempfile.TemporaryDirectory(prefix="nights-") as home, at_home(Path(home)):
         (settings().home / "training").mkdir()
         (settings().home / "training" / "lora.yaml").write_text(yaml.safe_dump(GENTLE))
         done: list[Night] = []
         taught = 0
-        for number, lecture in enumerate(lectures(given.nights), 1):
+        for number, lecture in enumerate(lectures(arguments.nights), 1):
             for prompt, answer in lecture:
                 keep_example(prompt, f"{answer} {ENDING}")
             taught += len(lecture)
             done.append(night(number, taught))
             print(done[-1], flush=True)
-            if given.write:
-                write(given.write, done)
-        for one in runtime().loaded():
-            runtime().unload(one.name)
+            if arguments.write:
+                write(arguments.write, done)
+        for model in runtime().loaded():
+            runtime().unload(model.name)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from flows.train_dpo import train_dpo
 from flows.train_lora import train_lora
 from tasks.feedback.examples import keep_example, prefer
 from tasks.learning.adapters import versions
-from tasks.learning.evaluation.answering import answers
+from tasks.learning.evaluation.generation import answers
 from tasks.models.current import choice
 from tasks.models.embedded.runtime import EmbeddedRuntime
 from thirdshift.outcome import Outcome

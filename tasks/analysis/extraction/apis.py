@@ -1,4 +1,4 @@
-"""Data from the web: JSON and CSV, page after page, with a token from the keychain; HTML tables.
+"""REST APIs and web pages: JSON and CSV, page after page, with a token of the keychain; tables.
 
 Everything is fetched by `tasks.web`; a host of your own network must stand in `allowed_hosts`.
 """
@@ -9,16 +9,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
-from tasks.analysis.extraction.rows import (
-    at,
-    records_at,
-    write_records,
-    write_rows,
-)
+from tasks.analysis.extraction.rows import records_at, value_at, write_records, write_rows
 from tasks.analysis.extraction.snapshots import Snapshot
 from thirdshift.data_sources import Auth, HtmlSource, HttpSource, Paging
 from thirdshift.errors import SourceUnavailable, ThirdShiftError
@@ -52,7 +47,7 @@ def write_answer(source: HttpSource, into: Path, before: Snapshot | None) -> dic
     except ThirdShiftError as error:  # an address that carries the token is not for anyone's eyes
         for token in query.values():
             error.what = error.what.replace(token, "…")
-            error.args = tuple(str(said).replace(token, "…") for said in error.args)
+            error.args = tuple(str(words).replace(token, "…") for words in error.args)
         raise
 
 
@@ -77,6 +72,14 @@ def write_page(source: HtmlSource, into: Path, before: Snapshot | None) -> dict[
     return _marks(page)
 
 
+class _Answer(NamedTuple):
+    """A page of an API, parsed once: what it holds, and the records in it."""
+
+    page: "Page"
+    content: Any
+    records: list[Mapping[str, Any]]
+
+
 def _write_json(
     source: HttpSource,
     url: httpx.URL,
@@ -88,74 +91,93 @@ def _write_json(
     marks: dict[str, str] = {}
     size = 0
     # A first page that is the same says nothing of the later ones.
-    asked = before if source.paging is None else None
-    for page in _pages(source, url, headers, asked):
-        if page.not_modified:
+    known = before if source.paging is None else None
+    for answer in _answers(source, url, headers, known):
+        if answer.page.not_modified:
             return None
-        size += len(page.body)
+        size += len(answer.page.body)
         if size > settings().analyst.fetch_mb * 1e6:
             most = f"{settings().analyst.fetch_mb:g} MB"
             raise SourceUnavailable(f"{source.url} sends more than {most}.", "Raise fetch_mb.")
-        records += records_at(_json(page), source.records)
-        marks = _marks(page) if source.paging is None else {}
+        records += answer.records
+        marks = _marks(answer.page) if source.paging is None else {}
     write_records(into, records)
     return marks
 
 
-def _pages(
+def _answers(
     source: HttpSource, url: httpx.URL, headers: Mapping[str, str], before: Snapshot | None
-) -> "Iterator[Page]":
+) -> Iterator[_Answer]:
     """Yield the pages of an API until one is empty, short, the last, or seen before."""
-    paging, seen, got = source.paging, set(), 0
+    paging, seen, taken = source.paging, set(), 0
     next_url: httpx.URL | None = _first(url, paging)
     for number in range(paging.most if paging else 1):
         if next_url is None or str(next_url) in seen:
             return
         seen.add(str(next_url))
-        page = _fetch(next_url, headers, before, _JSON)
-        count = 0 if page.not_modified else len(records_at(_json(page), source.records))
-        if number and not count:
+        answer = _parsed(_fetch(next_url, headers, before, _JSON), source.records)
+        if number and not answer.records:
             return
-        yield page
-        got += count
-        next_url = _following(paging, url, page, number + 1, got, count) if paging else None
+        yield answer
+        taken += len(answer.records)
+        next_url = _following(paging, url, answer, number + 1, taken) if paging else None
     if paging and next_url is not None:
         raise SourceUnavailable(f"{source.url} has more than {paging.most} pages.", "Raise `most`.")
+
+
+def _parsed(page: "Page", place: str) -> _Answer:
+    """Parse a page, once; one that has not changed has no records."""
+    if page.not_modified:
+        return _Answer(page, None, [])
+    try:
+        content = json.loads(page.body)
+    except ValueError as error:
+        start = page.body[:60].decode("utf-8", "replace")
+        raise SourceUnavailable(f"The answer is not JSON: it begins {start!r}.") from error
+    return _Answer(page, content, records_at(content, place))
 
 
 def _first(url: httpx.URL, paging: Paging | None) -> httpx.URL:
     if paging is None:
         return url
-    given: dict[str, str | int] = {}
+    parameters: dict[str, str | int] = {}
     if paging.size_parameter:
-        given[paging.size_parameter] = paging.size
+        parameters[paging.size_parameter] = paging.size
     if paging.kind == "page":
-        given[paging.parameter or "page"] = paging.first
-    return url.copy_merge_params(given)
+        parameters[paging.parameter or "page"] = paging.first
+    return url.copy_merge_params(parameters)
 
 
 def _following(
-    paging: Paging, url: httpx.URL, page: "Page", number: int, got: int, count: int
+    paging: Paging, url: httpx.URL, answer: _Answer, number: int, taken: int
 ) -> httpx.URL | None:
-    """Return the address of the page after this one; None after the last."""
+    """Return the address of the page after `number` pages with `taken` records; None: the last.
+
+    page      ?page=1, ?page=2, …             until one is empty, or shorter than it was asked to be
+    offset    ?offset=100, ?offset=200, …     likewise
+    cursor    ?after=x7f3, as the answer says under `cursor`
+    link      as the header `Link: <…>; rel="next"` says, or the answer under `cursor`
+    """
     start = _first(url, paging)
     if paging.kind == "link":
-        found = _NEXT.search(page.headers.get("link", ""))
-        said = found[1] if found else at(_json(page), paging.cursor) if paging.cursor else None
-        return _same_origin(url, str(said)) if said else None
+        header = _NEXT.search(answer.page.headers.get("link", ""))
+        under = value_at(answer.content, paging.cursor) if paging.cursor else None
+        address = header[1] if header else under
+        return _same_origin(url, str(address)) if address else None
     if paging.kind == "cursor":
-        cursor = at(_json(page), paging.cursor)
+        cursor = value_at(answer.content, paging.cursor)
         name = paging.parameter or "cursor"
         return start.copy_merge_params({name: cursor}) if cursor not in (None, "", False) else None
+    count = len(answer.records)
     if not count or (paging.size_parameter and count < paging.size):
         return None
-    step = got if paging.kind == "offset" else paging.first + number
+    step = taken if paging.kind == "offset" else paging.first + number
     return start.copy_merge_params({paging.parameter or paging.kind: step})
 
 
-def _same_origin(url: httpx.URL, said: str) -> httpx.URL:
+def _same_origin(url: httpx.URL, address: str) -> httpx.URL:
     """Return an address that an answer gave; it would get our token, so no other host may."""
-    there = url.join(said)
+    there = url.join(address)
     if (there.scheme, there.host, there.port) != (url.scheme, url.host, url.port):
         raise SourceUnavailable(f"{url.host} sends us on to {there.host}, which gets no token.")
     return there
@@ -193,14 +215,6 @@ def _fetch(
         limits=limits,
         delay=_PAUSE,
     )
-
-
-def _json(page: "Page") -> Any:
-    try:
-        return json.loads(page.body)
-    except ValueError as error:
-        start = page.body[:60].decode("utf-8", "replace")
-        raise SourceUnavailable(f"The answer is not JSON: it begins {start!r}.") from error
 
 
 def _marks(page: "Page") -> dict[str, str]:

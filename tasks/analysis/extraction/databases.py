@@ -1,4 +1,4 @@
-"""Rows of a database, through SQLAlchemy, streamed into a file."""
+"""SQL databases: the rows of a query, through SQLAlchemy, streamed into a file."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,9 +31,9 @@ def write_query(source: SqlSource, into: Path) -> dict[str, str]:
             write_rows(into, _rows(list(answer.keys()), answer))
             connection.rollback()  # a query that would change something changes nothing
     except (ArgumentError, SQLAlchemyError, ModuleNotFoundError) as error:
-        said = str(getattr(error, "orig", None) or error).splitlines()[0]
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise SourceUnavailable(
-            f"The database at {source.url} did not answer the query: {said}.",
+            f"The database at {source.url} did not answer the query: {reason}.",
             "Try the query in the database's own client.",
         ) from None  # the traceback could show the password
     return {}

@@ -34,9 +34,9 @@ def write_set(source: KaggleSource, into: Path) -> dict[str, str]:
 
 def _client() -> "KaggleApi":
     """Return Kaggle's client, logged in. Without a login it prints, and ends the process."""
-    said = io.StringIO()
+    printed = io.StringIO()
     try:
-        with redirect_stdout(said), redirect_stderr(said):
+        with redirect_stdout(printed), redirect_stderr(printed):
             from kaggle.api.kaggle_api_extended import KaggleApi
 
             client = KaggleApi()
@@ -53,7 +53,7 @@ def _unpacked(folder: Path, source: KaggleSource) -> Path:
         with zipfile.ZipFile(archive) as files:
             files.extractall(folder)
         archive.unlink()
-    found = [file for file in folder.rglob("*") if file.name == Path(source.file).name]
-    if not found:
+    wanted = [file for file in folder.rglob("*") if file.name == Path(source.file).name]
+    if not wanted:
         raise SourceUnavailable(f"{source.dataset} has no file {source.file}.")
-    return found[0]
+    return wanted[0]

@@ -18,7 +18,13 @@ def write_rows(path: Path, rows: Iterable[Sequence[Any]]) -> None:
 
 
 def write_records(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Write records as CSV; a nested `{"a": {"b": 1}}` becomes the column `a.b`."""
+    """Write records as CSV, a column for every key in any of them.
+
+    {"day": 1, "v": {"sales": 7}}, {"day": 2, "shop": "a"}   become
+    day,v.sales,shop
+    1,7,
+    2,,a
+    """
     flat = [dict(_flat(record)) for record in records]
     names = list(dict.fromkeys(name for record in flat for name in record))
     if not names:
@@ -27,20 +33,23 @@ def write_records(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def records_at(answer: Any, where: str) -> list[Mapping[str, Any]]:
-    """Return the list of records in a JSON answer; `where` names its place, as data.items."""
-    found = at(answer, where)
-    if not where and isinstance(found, dict):
-        lists = [value for value in found.values() if isinstance(value, list)]
-        found = lists[0] if len(lists) == 1 else [found]
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    """Return the list of records in a JSON answer; `where` names its place, as data.items.
+
+    Without a place it is the answer's only list; an answer without one is a record itself.
+    """
+    records = value_at(answer, where)
+    if not where and isinstance(records, dict):
+        lists = [value for value in records.values() if isinstance(value, list)]
+        records = lists[0] if len(lists) == 1 else [records]
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise SourceUnavailable(
             f"There is no list of records at {where or 'the top of'!r} the answer.",
             "Name its place with `records`, as data.items.",
         )
-    return found
+    return records
 
 
-def at(answer: Any, where: str) -> Any:
+def value_at(answer: Any, where: str) -> Any:
     """Return what an answer has at a place, as data.items; None where it has nothing."""
     for key in filter(None, where.split(".")):
         answer = answer.get(key) if isinstance(answer, dict) else None

@@ -1,8 +1,8 @@
 """Snapshots: what was fetched last for an analysis, and how to ask whether it has changed."""
 
-import json
 from pathlib import Path
 
+from tasks.machine.disk import write_whole
 from thirdshift.analysis import Analysis
 from thirdshift.data_sources import FileSource, FolderSource, KaggleSource, SqlSource
 from thirdshift.records import Record, content_hash, now
@@ -37,10 +37,8 @@ def keep_snapshot(analysis: Analysis, part: Path, marks: dict[str, str]) -> Path
     folder = analysis.data_folder
     file = folder / f"{now():%Y%m%dT%H%M%S}-{fingerprint(part)}.csv"
     part.replace(file)
-    snapshot = marks | {"file": file.name, "address": address(analysis)}
-    manifest = folder / "snapshot.json"
-    manifest.with_suffix(".part").write_text(json.dumps(snapshot), encoding="utf-8")
-    manifest.with_suffix(".part").replace(manifest)
+    snapshot = Snapshot.model_validate(marks | {"file": file.name, "address": address(analysis)})
+    write_whole(folder / "snapshot.json", snapshot.model_dump_json())
     others = sorted(old for old in folder.glob("*.csv") if old != file)  # a clock may go back
     for old in others[: max(len(others) + 1 - settings().analyst.keep_snapshots, 0)]:
         old.unlink()

@@ -1,31 +1,31 @@
-"""Data sets to train on, of what the owner taught: clean, without doubles, split by topic.
+"""Data sets to train on, of what the owner taught: clean, without doubles, split by cluster.
 
 A set is a folder: train.jsonl, valid.jsonl, test.jsonl, and a manifest that says of which rows,
 by which settings, with which hashes it was made. The same rows and settings give the same bytes.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from tasks.feedback.examples import taught
 from tasks.learning.curation.deduplication import texts, without_doubles
-from tasks.learning.curation.rows import (
-    check,
-    replayed,
-    rows_of,
-    write,
-)
-from tasks.learning.curation.splits import split, topics
+from tasks.learning.curation.rows import check_rows, placed_rows, replayed_rows, write_dataset
+from tasks.learning.curation.splits import assign_splits, clusters
 from tasks.models.embedding import embedder
-from tasks.text.scrubbing import scrub
+from tasks.text import scrubbing
 from thirdshift.errors import TooLittleData
-from thirdshift.learning import Dataset, Example, Preference, Rejected
+from thirdshift.learning import (
+    CurationSettings,
+    Dataset,
+    Example,
+    Form,
+    Kind,
+    Preference,
+    Rejected,
+)
 from thirdshift.settings import settings
 
-Kind = Literal["examples", "preferences"]
-Form = Literal["messages", "completion"]
-
-_TOPICS = 3  # at least, one for each split
+_CLUSTERS = 3  # at least, one for each split
 
 
 class Tokenizer(Protocol):
@@ -50,31 +50,36 @@ def curate(
     named. Raises TooLittleData, which says how much is missing, and DatasetInvalid, which
     names rows and reasons, where the expectations in datasets/expectations do not hold.
     """
-    kept, rejected = without_doubles(_clean(kind))
-    lengths = {one.id: _length(one, tokenizer) for one in kept}
+    rows, rejected = without_doubles(_clean(kind))
+    lengths = {row.id: _length(row, tokenizer) for row in rows}
     rejected += [
-        Rejected(id=one.id, reason=f"{lengths[one.id]} tokens, {max_tokens} are allowed")
-        for one in kept
-        if lengths[one.id] > max_tokens
+        Rejected(id=row.id, reason=f"{lengths[row.id]} tokens, {max_tokens} are allowed")
+        for row in rows
+        if lengths[row.id] > max_tokens
     ]
-    kept = [one for one in kept if lengths[one.id] <= max_tokens]
-    require(kind, len(kept), len(rejected))
-    labels, limit = topics(embedder().query([one.prompt for one in kept]))
-    if len(set(labels)) < _TOPICS:
-        raise TooLittleData(
-            f"All {len(kept)} {kind} are about {len(set(labels))} topics; {_TOPICS} are needed.",
-            "Teach about other things too: what is learnt must be judged by other topics.",
-        )
-    splits = split(labels, [one.id for one in kept], seed)
-    made = rows_of(kept, labels, splits, lengths)
+    rows = [row for row in rows if lengths[row.id] <= max_tokens]
+    require_enough(kind, len(rows), len(rejected))
+    labels, limit = clusters(embedder().query([row.prompt for row in rows]))
+    _require_variety(kind, labels)
+    splits = assign_splits(labels, [row.id for row in rows], seed)
+    placed = placed_rows(rows, labels, splits, lengths)
     share = settings().learning.replay_share if kind == "examples" else 0.0
-    made += replayed(splits.count("train"), share, lambda one: _length(one, tokenizer), seed)
-    check(kind, made, max_tokens)
-    options = {"kind": kind, "form": form, "max_tokens": max_tokens, "seed": seed}
-    return write(made, rejected, options | {"topic_limit": limit, "replay_share": share})
+    placed += replayed_rows(
+        splits.count("train"), share, lambda example: _length(example, tokenizer), seed
+    )
+    check_rows(kind, placed, max_tokens)
+    options = CurationSettings(
+        kind=kind,
+        form=form,
+        max_tokens=max_tokens,
+        seed=seed,
+        topic_limit=limit,
+        replay_share=share,
+    )
+    return write_dataset(placed, rejected, options)
 
 
-def require(kind: Kind, count: int, left_out: int = 0) -> None:
+def require_enough(kind: Kind, count: int, left_out: int = 0) -> None:
     """Raise TooLittleData, with how much is missing, below the settings' minimum."""
     needed = getattr(settings().learning, f"min_{kind}")
     if count < needed:
@@ -86,16 +91,25 @@ def require(kind: Kind, count: int, left_out: int = 0) -> None:
         )
 
 
+def _require_variety(kind: Kind, labels: Sequence[int]) -> None:
+    """Raise TooLittleData where a split would stay empty."""
+    if len(set(labels)) < _CLUSTERS:
+        raise TooLittleData(
+            f"All {len(labels)} {kind} are about {len(set(labels))} topics; "
+            f"{_CLUSTERS} are needed.",
+            "Teach about other things too: what is learnt must be judged by other topics.",
+        )
+
+
 def _clean(kind: Kind) -> Sequence[Any]:
     """Return the rows, scrubbed anew: the rules may have grown since they were kept."""
     return [_scrubbed(row) for row in taught(kind)]
 
 
 def _scrubbed(row: Any) -> Any:
-    names = (
-        ("prompt", "completion") if isinstance(row, Example) else ("prompt", "chosen", "rejected")
-    )
-    return row.model_copy(update={name: scrub(getattr(row, name)) for name in names})
+    is_example = isinstance(row, Example)
+    fields = ("prompt", "completion") if is_example else ("prompt", "chosen", "rejected")
+    return row.model_copy(update={field: scrubbing.scrub(getattr(row, field)) for field in fields})
 
 
 def _length(row: Example | Preference, tokenizer: Tokenizer) -> int:

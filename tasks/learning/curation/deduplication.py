@@ -1,9 +1,9 @@
-"""Doubles among what the owner taught: the same again, nearly the same, and earlier answers."""
+"""Deduplication of what the owner taught: the same again, nearly the same, earlier answers."""
 
-import unicodedata
 from collections.abc import Sequence
 from typing import TypeVar
 
+from tasks.text.language import folded
 from thirdshift.learning import Example, Preference, Rejected
 
 Taught = TypeVar("Taught", Example, Preference)
@@ -17,15 +17,15 @@ def without_doubles(rows: Sequence[Taught]) -> tuple[list[Taught], list[Rejected
     Of doubles the newest is kept; of two examples with the same prompt the newer one is the
     owner's last word.
     """
-    kept: list[Taught] = []
+    unique: list[Taught] = []
     rejected: list[Rejected] = []
-    for row in sorted(rows, key=lambda one: (one.created_at, one.id), reverse=True):
-        reason = next(filter(None, (_doubles(row, other) for other in kept)), "")
+    for row in sorted(rows, key=lambda row: (row.created_at, row.id), reverse=True):
+        reason = next(filter(None, (_doubles(row, newer) for newer in unique)), "")
         if reason:
             rejected.append(Rejected(id=row.id, reason=reason))
         else:
-            kept.append(row)
-    return kept[::-1], rejected
+            unique.append(row)
+    return unique[::-1], rejected
 
 
 def texts(row: Example | Preference) -> list[str]:
@@ -39,7 +39,7 @@ def _doubles(row: Example | Preference, newer: Example | Preference) -> str:
     """Return why a row is a double of a newer one; empty where it is none."""
     from rapidfuzz import fuzz
 
-    mine, theirs = list(map(_plain, texts(row))), list(map(_plain, texts(newer)))
+    mine, theirs = list(map(folded, texts(row))), list(map(folded, texts(newer)))
     if mine == theirs:
         return f"the same as {newer.id}"
     if mine[0] == theirs[0] and len(mine) == 2:
@@ -47,7 +47,3 @@ def _doubles(row: Example | Preference, newer: Example | Preference) -> str:
     if all(fuzz.ratio(a, b) >= _ALIKE for a, b in zip(mine, theirs, strict=True)):
         return f"nearly the same as {newer.id}"
     return ""
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -1,8 +1,8 @@
-"""What the gate may want of a pair of measurements: a gain beyond chance, or no loss."""
+"""Criteria of the gate: a gain beyond chance, or no loss, in pairs of measurements."""
 
 from collections.abc import Sequence
 
-from tasks.learning.evaluation.confidence import interval
+from tasks.learning.evaluation.bootstrap import interval
 from thirdshift.evaluation import Criterion, Interval, Unit
 from thirdshift.settings import settings
 
@@ -10,18 +10,19 @@ _FEW = 5  # items, that differ too little among each other to show how sure they
 Pair = tuple[Sequence[float], Sequence[float]]  # of the base and of the candidate, item by item
 
 
-def gain(name: str, unit: Unit, pair: Pair, topics: Sequence[str]) -> Criterion:
+def gain(name: str, unit: Unit, pair: Pair, clusters: Sequence[int]) -> Criterion:
     """Want a gain beyond chance."""
-    change = interval(changes(pair), topics)
+    change = interval(changes(pair), clusters)
     return criterion(name, unit, pair, change, "a gain beyond chance", change.low > 0)
 
 
-def no_loss(name: str, unit: Unit, pair: Pair, topics: Sequence[str] = ()) -> Criterion:
+def no_loss(name: str, unit: Unit, pair: Pair, clusters: Sequence[int] = ()) -> Criterion:
     """Want no loss that is beyond chance, and none beyond the tolerance in the mean.
 
     To be sure of none at all would take hundreds of items: the best adapter would be refused.
+    (docs/log.md, 2026-11-25 "A gate that can say yes")
     """
-    change, limit = interval(changes(pair), topics), settings().judging.tolerance
+    change, limit = interval(changes(pair), clusters), settings().judging.tolerance
     wanted = f"no loss beyond chance, nor above {limit:g}"
     held = change.mean >= -limit and change.high >= 0
     return criterion(name, unit, pair, change, wanted, held)

@@ -1,4 +1,4 @@
-"""Gibberish and endless loops, told from the text and from its likelihood under the base model.
+"""Degeneration: gibberish and endless loops, by the text and its likelihood under the base.
 
 Accuracy and margin of a preference training can look perfect while the model writes nothing but
 scraps. A text is sound if it says something, does not repeat itself, and the model it was trained
@@ -29,7 +29,7 @@ def repetition(text: str) -> float:
     """Return the share of word sequences that occurred before, 0..1."""
     units = words(text)
     size = _SEQUENCE if " " in text.strip() else 2 * _SEQUENCE
-    sequences = [tuple(units[at : at + size]) for at in range(len(units) - size + 1)]
+    sequences = [tuple(units[first : first + size]) for first in range(len(units) - size + 1)]
     return 1 - len(set(sequences)) / len(sequences) if sequences else 0.0
 
 

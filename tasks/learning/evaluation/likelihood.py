@@ -1,4 +1,4 @@
-"""How likely a model finds given answers, with and without an adapter; measured in a child process.
+"""Log-likelihood of answers under a model, with and without an adapter, in a child process.
 
 The child's memory is free again when it ends. What was weighed is kept by model and text, so the
 base is weighed once for many nights, and a run that yielded goes on where it stopped.
@@ -26,7 +26,7 @@ from thirdshift.settings import settings
 _COMMAND = [sys.executable, "-P", "-m", "tasks.learning.evaluation.likelihood_child"]
 _LOOK = 0.1  # seconds between two looks whether to yield
 _SCRATCH = 1 << 30  # bytes: a batch's logits, and what MLX keeps for the next one
-_TOLD = 300  # characters of the child's last words that an error shows
+_SHOWN = 300  # characters of the child's last words that an error shows
 
 
 def weigh(base: Path, adapter: Path | None, rows: Sequence[Row]) -> list[Weighed]:
@@ -35,12 +35,12 @@ def weigh(base: Path, adapter: Path | None, rows: Sequence[Row]) -> list[Weighed
     `base` is an MLX model folder, `adapter` an adapter folder of mlx-lm. Raises Preempted where
     the run is to yield, OutOfMemory with the numbers, EvaluationFailed where the child dies.
     """
-    kept = _kept_file(base, adapter)
-    known = _known(kept)
+    cache = _cache(base, adapter)
+    known = _known(cache)
     missing = list({row.id: row for row in rows if row.id not in known}.values())
     if missing:
         make_room(runtime(), "Weighing answers", _need(base), keep_sentinel=False)
-        with kept.open("a", encoding="utf-8") as file:
+        with cache.open("a", encoding="utf-8") as file:
             for weighed in _child(Ask(base=base, adapter=adapter, rows=missing)):
                 file.write(weighed.model_dump_json() + "\n")
                 known[weighed.id] = weighed
@@ -53,27 +53,27 @@ def _child(ask: Ask) -> Iterator[Weighed]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as errors:
         child = subprocess.Popen(_COMMAND, stdin=PIPE, stdout=PIPE, stderr=errors, text=True)
-    Thread(target=_tell, args=(child, ask), name="likelihood", daemon=True).start()
+    Thread(target=_hand_over, args=(child, ask), name="likelihood", daemon=True).start()
     try:
         yield from map(Weighed.model_validate_json, _lines(child))
     finally:
         child.terminate()
         code = child.wait()
     if code:
-        words = log.read_text(encoding="utf-8", errors="replace").strip()[-_TOLD:]
+        words = log.read_text(encoding="utf-8", errors="replace").strip()[-_SHOWN:]
         raise EvaluationFailed(f"Weighing answers died ({code}): {words}", f"See {log}.")
 
 
 def _lines(child: "Popen[str]") -> Iterator[str]:
     """Yield what the child says until it ends; raises Preempted where the run is to yield."""
-    said: Queue[str] = Queue()
+    lines: Queue[str] = Queue()
     assert child.stdout
-    Thread(target=_listen, args=(child.stdout, said), name="likelihood", daemon=True).start()
+    Thread(target=_listen, args=(child.stdout, lines), name="likelihood", daemon=True).start()
     while True:
         if put_off := due():
             raise put_off
         try:
-            line = said.get(timeout=_LOOK)
+            line = lines.get(timeout=_LOOK)
         except Empty:
             continue
         if not line:
@@ -82,13 +82,13 @@ def _lines(child: "Popen[str]") -> Iterator[str]:
         yield line
 
 
-def _listen(stdout: IO[str], said: "Queue[str]") -> None:
+def _listen(stdout: IO[str], lines: "Queue[str]") -> None:
     for line in stdout:
-        said.put(line)
-    said.put("")
+        lines.put(line)
+    lines.put("")
 
 
-def _tell(child: "Popen[str]", ask: Ask) -> None:
+def _hand_over(child: "Popen[str]", ask: Ask) -> None:
     """Hand the child its rows; more than a pipe holds would block whoever follows it."""
     assert child.stdin
     with suppress(BrokenPipeError):  # it died: its exit code and its words tell the rest
@@ -101,7 +101,7 @@ def _need(base: Path) -> int:
     return sum(file.stat().st_size for file in base.glob("*.safetensors")) + _SCRATCH
 
 
-def _kept_file(base: Path, adapter: Path | None) -> Path:
+def _cache(base: Path, adapter: Path | None) -> Path:
     """Return where the figures of this model are kept; another model has another file."""
     model = content_hash(base.name, *(_stamp(folder) for folder in (base, adapter) if folder))
     folder = settings().evaluations_path / "likelihood"
@@ -118,8 +118,8 @@ def _known(file: Path) -> dict[str, Weighed]:
     known: dict[str, Weighed] = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
         try:
-            told: Any = json.loads(line)
+            row: Any = json.loads(line)
         except json.JSONDecodeError:  # its writer was killed in the midst of it
             continue
-        known[told["id"]] = Weighed.model_validate(told)
+        known[row["id"]] = Weighed.model_validate(row)
     return known

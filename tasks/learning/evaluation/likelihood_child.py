@@ -34,8 +34,8 @@ class Row(Record):
     @property
     def id(self) -> str:
         """A hash of what is weighed."""
-        said = [part for message in self.messages for part in sorted(message.items())]
-        return content_hash(*(text for pair in said for text in pair), self.completion)
+        parts = [part for message in self.messages for part in sorted(message.items())]
+        return content_hash(*(text for part in parts for text in part), self.completion)
 
 
 class Ask(Record):
@@ -59,11 +59,11 @@ class Weighed(Record):
         return -self.nats / max(self.tokens, 1)
 
 
-class Example(NamedTuple):
-    """Tokens of a prompt and its completion, which begins at `start`."""
+class RowTokens(NamedTuple):
+    """The ids of a row's tokens, prompt and completion, which begins at `start`."""
 
-    id: str
-    tokens: list[int]
+    row: str
+    ids: list[int]
     start: int
 
 
@@ -84,10 +84,10 @@ def weighings(ask: Ask) -> Iterator[Weighed]:
     from mlx_lm.utils import load_tokenizer
 
     tokenizer = load_tokenizer(ask.base)
-    examples = [_example(tokenizer, row) for row in ask.rows]
-    shared = _shared([example.tokens[: example.start] for example in examples])
+    tokenised = [_tokenised(tokenizer, row) for row in ask.rows]
+    shared = _shared([tokens.ids[: tokens.start] for tokens in tokenised])
     scale = Scale(_model(ask), shared[:-1])  # the last one predicts the first of a completion
-    for batch in _batches(examples, len(scale.prefix)):
+    for batch in _batches(tokenised, len(scale.prefix)):
         yield from scale.weigh(batch)
 
 
@@ -104,10 +104,10 @@ def _model(ask: Ask) -> Any:
     return model
 
 
-def _example(tokenizer: Any, row: Row) -> Example:
+def _tokenised(tokenizer: Any, row: Row) -> RowTokens:
     prompt = tokenizer.apply_chat_template(row.messages, add_generation_prompt=True)
     completion = tokenizer.encode(row.completion, add_special_tokens=False)
-    return Example(row.id, [*prompt, *completion], len(prompt))
+    return RowTokens(row.id, [*prompt, *completion], len(prompt))
 
 
 def _shared(prompts: Sequence[Sequence[int]]) -> list[int]:
@@ -116,20 +116,24 @@ def _shared(prompts: Sequence[Sequence[int]]) -> list[int]:
     return [column[0] for column in alike]
 
 
-def _batches(examples: Sequence[Example], prefix: int) -> Iterator[list[Example]]:
-    """Gather examples of like length until a batch, padded, is full."""
-    batch: list[Example] = []
-    for example in sorted(examples, key=lambda one: len(one.tokens)):
-        if batch and (len(batch) + 1) * (len(example.tokens) - prefix) > BATCH:
+def _batches(tokenised: Sequence[RowTokens], prefix: int) -> Iterator[list[RowTokens]]:
+    """Gather rows of like length until a batch, padded, is full."""
+    batch: list[RowTokens] = []
+    for tokens in sorted(tokenised, key=lambda tokens: len(tokens.ids)):
+        if batch and (len(batch) + 1) * (len(tokens.ids) - prefix) > BATCH:
             yield batch
             batch = []
-        batch.append(example)
+        batch.append(tokens)
     if batch:
         yield batch
 
 
 class Scale:
-    """A model, and the keys and values of a prefix that all its examples share."""
+    """A model, and the keys and values of a prefix that all its rows share.
+
+    Computing the prefix once halves the work: docs/log.md, 2026-11-24 "What a night's training
+    costs the rest of the model".
+    """
 
     def __init__(self, model: Any, prefix: Sequence[int]) -> None:
         import mlx.core as mx
@@ -142,21 +146,21 @@ class Scale:
         if self.prefix:
             mx.eval(model(mx.array([self.prefix]), cache=self._caches))
 
-    def weigh(self, examples: Sequence[Example]) -> Iterator[Weighed]:
+    def weigh(self, batch: Sequence[RowTokens]) -> Iterator[Weighed]:
         """Yield the figures of a batch."""
         import mlx.core as mx
         import mlx.nn as nn
 
-        at = len(self.prefix)
-        longest = max(len(example.tokens) for example in examples)
-        padded = [one.tokens + [0] * (longest - len(one.tokens)) for one in examples]
-        tokens = mx.array(padded)[:, at:]
-        logits = self._model(tokens[:, :-1], cache=self._rows(len(examples)))
-        costs = nn.losses.cross_entropy(logits.astype(mx.float32), tokens[:, 1:])
-        rows: Any = costs.tolist()
-        for example, row in zip(examples, rows, strict=True):
-            weighed = row[example.start - at - 1 : len(example.tokens) - at - 1]
-            yield Weighed(id=example.id, nats=-sum(weighed), tokens=len(weighed))
+        known = len(self.prefix)
+        longest = max(len(tokens.ids) for tokens in batch)
+        padded = [tokens.ids + [0] * (longest - len(tokens.ids)) for tokens in batch]
+        inputs = mx.array(padded)[:, known:]
+        logits = self._model(inputs[:, :-1], cache=self._rows(len(batch)))
+        losses = nn.losses.cross_entropy(logits.astype(mx.float32), inputs[:, 1:])
+        costs: Any = losses.tolist()
+        for tokens, row in zip(batch, costs, strict=True):
+            weighed = row[tokens.start - known - 1 : len(tokens.ids) - known - 1]
+            yield Weighed(id=tokens.row, nats=-sum(weighed), tokens=len(weighed))
 
     def _rows(self, count: int) -> list[Any] | None:
         """Return the prefix's cache, once for each row; causal masks keep padding out of sight."""

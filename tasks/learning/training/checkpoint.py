@@ -1,6 +1,6 @@
-"""Files of a training: its checkpoint, and the adapter in the end. Each is whole, or not there.
+"""Checkpoints of a training, and the adapter in the end: each is whole, or not there.
 
-This module loads MLX: call `mlx_runtime.prepare` first.
+This module loads MLX: call `mlx_setup.prepare` first.
 """
 
 import json
@@ -12,15 +12,15 @@ import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
 from tasks.learning.training.records import History, Manifest
-from tasks.machine.disk import sync
+from tasks.machine.disk import whole_file, whole_folder, write_whole
 
 ADAPTER = "adapters.safetensors"
 CONFIG = "adapter_config.json"
 MANIFEST = "manifest.json"
 
 
-class State:
-    """The checkpoint of a training: adapter, optimizer and history in one file.
+class Checkpoint:
+    """Adapter, optimizer and history of a training in one file.
 
     The order of the data needs no saving: it follows from seed and iteration.
     """
@@ -31,23 +31,18 @@ class State:
 
     def save(self, model: Any, optimizer: Any, history: History) -> None:
         """Replace what was saved."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         tensors = _flat("adapter", model.trainable_parameters()) | _flat("opt", optimizer.state)
-        part = self.folder / "part.safetensors"
-        mx.save_safetensors(str(part), tensors, {"history": history.model_dump_json()})
-        sync(part)
-        part.replace(self._file)
-        sync(self.folder)
+        _save(self._file, tensors, {"history": history.model_dump_json()})
 
     def load(self, model: Any, optimizer: Any) -> History:
         """Bring model and optimizer to where they were, and return the history so far."""
         if not self._file.exists():
             return History()
         loaded: Any = mx.load(str(self._file), return_metadata=True)
-        tensors, said = loaded
+        tensors, metadata = loaded
         model.update(_nested("adapter", tensors))
         optimizer.state = _nested("opt", tensors)
-        history = History.model_validate_json(said["history"])
+        history = History.model_validate_json(metadata["history"])
         history.resumed += 1
         return history
 
@@ -58,17 +53,17 @@ class State:
 
 def write_adapter(out: Path, model: Any, config: dict[str, Any], manifest: Manifest) -> None:
     """Write an adapter as mlx-lm reads it, with its manifest: the folder appears at once."""
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     tensors = dict(tree_flatten(model.trainable_parameters()))
-    mx.save_safetensors(str(part / ADAPTER), tensors)
-    (part / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
-    (part / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
-    for file in (*part.iterdir(), part):
-        sync(file)
-    part.replace(out)
-    sync(out.parent)
+    with whole_folder(out, durable=True) as part:
+        mx.save_safetensors(str(part / ADAPTER), tensors)
+        write_whole(part / CONFIG, json.dumps(config, indent=2))
+        write_whole(part / MANIFEST, manifest.model_dump_json(indent=2))
+
+
+def _save(file: Path, tensors: dict[str, mx.array], metadata: dict[str, str]) -> None:
+    with whole_file(file, durable=True) as part, part.open("wb") as stream:
+        target: Any = stream  # by a name MLX would write to one that ends in .safetensors
+        mx.save_safetensors(target, tensors, metadata)
 
 
 def _flat(name: str, tree: Any) -> dict[str, mx.array]:
@@ -77,5 +72,5 @@ def _flat(name: str, tree: Any) -> dict[str, mx.array]:
 
 def _nested(name: str, tensors: dict[str, mx.array]) -> Any:
     prefix = f"{name}."
-    mine = [(k.removeprefix(prefix), v) for k, v in tensors.items() if k.startswith(prefix)]
-    return tree_unflatten(mine)
+    own = {name: array for name, array in tensors.items() if name.startswith(prefix)}
+    return tree_unflatten([(name.removeprefix(prefix), array) for name, array in own.items()])

@@ -1,4 +1,4 @@
-"""The process that trains: `python -m tasks.learning.training.child`, started by `finetune`.
+"""The training process: `python -m tasks.learning.training.child`, started by `finetune`.
 
 It reads a Job on standard input, says a Plan, waits for a Go, and says how it goes on. TERM,
 INT and the death of its parent make it save and end.
@@ -18,6 +18,7 @@ from tasks.learning.training.records import (
     Done,
     Failed,
     Go,
+    History,
     Job,
     Manifest,
     Plan,
@@ -30,8 +31,8 @@ from thirdshift.errors import ThirdShiftError, TrainingFailed
 from thirdshift.records import Record, now
 
 if TYPE_CHECKING:
-    from tasks.learning.training.checkpoint import State
-    from tasks.learning.training.material import Data
+    from tasks.learning.training.batches import Data
+    from tasks.learning.training.checkpoint import Checkpoint
     from tasks.learning.training.run import Material, TrainingRun
 
 LOW = 10  # nice: whatever else wants the cores gets them
@@ -41,7 +42,7 @@ PATIENCE = 60.0  # seconds an iteration and a checkpoint may take after the pare
 Say = Callable[[Record], None]
 
 
-class Told:
+class StopSignal:
     """Remembers a signal while the trainer runs; before, there is nothing to save."""
 
     def __init__(self) -> None:
@@ -64,21 +65,21 @@ def main() -> None:
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what libraries print goes to the log
 
-    told = Told()
+    signalled = StopSignal()
 
     def say(message: Record) -> None:
         try:
             channel.write(message.model_dump_json() + "\n")
         except BrokenPipeError:  # the parent is gone: save, and end
-            told.stop = True
+            signalled.stop = True
 
     end_with_parent(grace=PATIENCE)
     os.nice(LOW)
-    told.listen()
+    signalled.listen()
     try:
         job = Job.model_validate_json(sys.stdin.readline())
         with alone(job):
-            run(job, told, say, lambda plan: _asked(plan, say))
+            run(job, signalled, say, lambda plan: _asked(plan, say))
     except ToldToStop as stopped:
         say(Stopped(iteration=stopped.iteration))
     except ThirdShiftError as error:
@@ -96,61 +97,73 @@ def alone(job: Job) -> Iterator[None]:
         raise TrainingFailed("Another training is under way.", "Wait for it.") from None
 
 
-def run(job: Job, told: Told, say: Say, ask: Callable[[Plan], Go]) -> None:
+def run(job: Job, signalled: StopSignal, say: Say, ask: Callable[[Plan], Go]) -> None:
     """Train, and leave the adapter at `job.out`; `ask` waits for room."""
     prepare()
     from mlx_lm.utils import load_tokenizer
 
-    from tasks.learning.training import material as training_material
+    from tasks.learning.training import batches
     from tasks.learning.training import model as training_model
-    from tasks.learning.training.checkpoint import State, write_adapter
+    from tasks.learning.training.checkpoint import Checkpoint, write_adapter
 
     recipe = job.recipe
-    data = training_material.read(job.data, load_tokenizer(job.base), recipe)
+    data = batches.read(job.data, load_tokenizer(job.base), recipe)
     wished = recipe.pack_tokens if recipe.pack else 0
-    go = ask(training_material.plan(data, wished))
+    go = ask(batches.plan(data, wished))
     model = training_model.load(job.base)
     row = training_model.row_length(model, recipe)
     if row != wished:
-        go = ask(training_material.plan(data, row))
+        go = ask(batches.plan(data, row))
     material, config = _prepared(job, model, data, row)
-    state = State(job.checkpoints)
-    course = training_run(job, model, material, state, say, told)
+    checkpoint = Checkpoint(job.checkpoints)
+    course = training_run(job, model, material, checkpoint, say, signalled)
     try:
         ended = course.go(job.checkpoints, go)
     except TrainingFailed:
-        state.clear()  # the same again would fail again
+        checkpoint.clear()  # the same again would fail again
         raise
-    manifest = Manifest(
+    modules = training_model.modules(model)
+    manifest = _manifest(job, data, modules, row, go, ended, course.history)
+    write_adapter(job.out, model, config, manifest)
+    checkpoint.clear()
+    say(Done())
+
+
+def _manifest(
+    job: Job, data: "Data", modules: list[str], row: int, go: Go, ended: str, history: History
+) -> Manifest:
+    counts = {split: len(entries) for split, entries in data.entries.items()}
+    return Manifest(
         fingerprint=job.fingerprint,
         hashes=job.hashes,
         versions={name: version(name) for name in LIBRARIES},
-        recipe=recipe,
-        counts={"left_out": data.left_out}
-        | {split: len(items) for split, items in data.items.items()},
-        modules=training_model.modules(model),
+        recipe=job.recipe,
+        counts={"left_out": data.left_out} | counts,
+        modules=modules,
         packed=row > 0,
         gradient_checkpointing=go.gradient_checkpointing,
         estimate_bytes=go.estimate,
         ended=ended,
-        history=course.history,
+        history=history,
         made_at=now(),
     )
-    write_adapter(job.out, model, config, manifest)
-    state.clear()
-    say(Done())
 
 
 def training_run(
-    job: Job, model: Any, material: "Material", state: "State", say: Say, told: Told
+    job: Job,
+    model: Any,
+    material: "Material",
+    checkpoint: "Checkpoint",
+    say: Say,
+    signalled: StopSignal,
 ) -> "TrainingRun":
     """Return the run; from now on a signal is kept until it can be obeyed without loss."""
     from tasks.learning.training.model import optimizer
     from tasks.learning.training.run import TrainingRun
 
-    told.training = True
+    signalled.training = True
     steps = optimizer(job.recipe, len(material.train))
-    return TrainingRun(model, steps, material, job.recipe, state, say, lambda: told.stop)
+    return TrainingRun(model, steps, material, job.recipe, checkpoint, say, lambda: signalled.stop)
 
 
 def _prepared(job: Job, model: Any, data: "Data", row: int) -> tuple["Material", dict[str, Any]]:
@@ -158,7 +171,7 @@ def _prepared(job: Job, model: Any, data: "Data", row: int) -> tuple["Material",
 
     DPO's reference is the model as it stands before: bare, or with the adapter it starts from.
     """
-    from tasks.learning.training import material as training_material
+    from tasks.learning.training import batches
     from tasks.learning.training import model as training_model
     from tasks.learning.training.losses import keep_gains
 
@@ -166,11 +179,11 @@ def _prepared(job: Job, model: Any, data: "Data", row: int) -> tuple["Material",
     if job.start:
         config = training_model.attach(model, recipe, job.start)
     if recipe.method == "dpo":
-        kept = job.checkpoints / "reference.jsonl"
-        reference = training_material.weigh(model, data, recipe, row, kept)
+        weighed = job.checkpoints / "reference.jsonl"
+        reference = batches.weigh_reference(model, data, recipe, row, weighed)
         keep_gains(model, recipe.batch_size)
     config = config or training_model.attach(model, recipe, None)
-    return training_material.material(data, recipe, row, reference), config
+    return batches.material(data, recipe, row, reference), config
 
 
 def _asked(plan: Plan, say: Say) -> Go:

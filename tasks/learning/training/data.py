@@ -1,4 +1,4 @@
-"""Training data as tokens: rows of JSONL become examples and pairs, in a seeded order."""
+"""Tokenisation of training data: rows of JSONL become tokens and pairs, in a seeded order."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -15,18 +15,18 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 
-class Example(NamedTuple):
-    """Tokens, and from which on they are trained."""
+class Tokens(NamedTuple):
+    """The tokens of an example, and from which on they are trained."""
 
-    tokens: list[int]
+    ids: list[int]
     start: int
 
 
-class Pair(NamedTuple):
+class TokenPair(NamedTuple):
     """Two answers to the same prompt."""
 
-    chosen: Example
-    rejected: Example
+    chosen: Tokens
+    rejected: Tokens
 
 
 class Reader:
@@ -40,45 +40,45 @@ class Reader:
         self._recipe = recipe
         self.left_out = 0
 
-    def examples(self, file: Path) -> list[Example]:
+    def examples(self, file: Path) -> list[Tokens]:
         """Read rows with `messages`, `prompt` and `completion`, or `text`."""
-        return self._kept(file, self._example, lambda one: [one])
+        return self._usable(file, self._tokens, lambda tokens: [tokens])
 
-    def pairs(self, file: Path) -> list[Pair]:
+    def pairs(self, file: Path) -> list[TokenPair]:
         """Read rows with `prompt`, `chosen` and `rejected`."""
-        return self._kept(file, self._pair, list)
+        return self._usable(file, self._pair, list)
 
-    def _kept(
-        self, file: Path, make: Callable[[Json], T], parts: Callable[[T], list[Example]]
+    def _usable(
+        self, file: Path, tokenise: Callable[[Json], T], parts: Callable[[T], list[Tokens]]
     ) -> list[T]:
-        made = [self._made(file, number, row, make) for number, row in rows(file)]
-        kept = [one for one in made if all(self._usable(part) for part in parts(one))]
-        self.left_out += len(made) - len(kept)
-        return kept
+        tokenised = [self._tokenised(file, number, row, tokenise) for number, row in rows(file)]
+        usable = [entry for entry in tokenised if all(map(self._fits, parts(entry)))]
+        self.left_out += len(tokenised) - len(usable)
+        return usable
 
-    def _made(self, file: Path, number: int, row: Json, make: Callable[[Json], T]) -> T:
+    def _tokenised(self, file: Path, number: int, row: Json, tokenise: Callable[[Json], T]) -> T:
         try:
-            return make(row)
+            return tokenise(row)
         except (KeyError, TypeError, ValueError) as error:  # of mlx-lm, of the chat template
             what = f"{file.name}, line {number} cannot be trained on: {error}."
             raise DatasetInvalid(what, "Mend or remove that row.") from error
 
-    def _usable(self, example: Example) -> bool:
-        return example.start < len(example.tokens) <= self._recipe.max_tokens
+    def _fits(self, tokens: Tokens) -> bool:
+        return tokens.start < len(tokens.ids) <= self._recipe.max_tokens
 
-    def _example(self, row: Mapping[str, Any]) -> Example:
+    def _tokens(self, row: Mapping[str, Any]) -> Tokens:
         from mlx_lm.tuner.datasets import create_dataset
 
         masked = SimpleNamespace(mask_prompt=self._recipe.mask_prompt and "text" not in row)
         dataset = create_dataset([row], self._tokenizer, masked)
-        tokens, start = dataset.process(row)
-        return Example(list(tokens), max(start, 1))  # the first token has nothing before it
+        ids, start = dataset.process(row)
+        return Tokens(list(ids), max(start, 1))  # the first token has nothing before it
 
-    def _pair(self, row: Mapping[str, Any]) -> Pair:
+    def _pair(self, row: Mapping[str, Any]) -> TokenPair:
         chosen, rejected = row["chosen"], row["rejected"]
-        return Pair(
-            self._example({"prompt": row["prompt"], "completion": chosen}),
-            self._example({"prompt": row["prompt"], "completion": rejected}),
+        return TokenPair(
+            self._tokens({"prompt": row["prompt"], "completion": chosen}),
+            self._tokens({"prompt": row["prompt"], "completion": rejected}),
         )
 
 
@@ -105,6 +105,7 @@ def order(count: int, recipe: Recipe) -> list[list[int]]:
     for epoch in range(recipe.epochs):
         shuffled = np.random.default_rng([recipe.seed, epoch]).permutation(count).tolist()
         taken += [
-            shuffled[at : at + recipe.batch_size] for at in range(0, count, recipe.batch_size)
+            shuffled[first : first + recipe.batch_size]
+            for first in range(0, count, recipe.batch_size)
         ]
     return taken[: recipe.iterations(count)]

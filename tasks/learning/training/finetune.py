@@ -75,20 +75,20 @@ def manifest(folder: Path) -> Manifest:
 
 
 def _existing(job: Job) -> Trained:
-    found = manifest(job.out)
-    if found.fingerprint != job.fingerprint:
+    existing = manifest(job.out)
+    if existing.fingerprint != job.fingerprint:
         what = f"Another adapter lies at {job.out}."
         raise TrainingFailed(what, "Remove it, or choose another folder.")
-    return Trained(folder=job.out, manifest=found)
+    return Trained(folder=job.out, manifest=existing)
 
 
 def _job(base: Path, data: Path, out: Path, start: Path | None, recipe: Recipe) -> Job:
     hashes = {f"base/{file.name}": sha256(file) for file in _files(base)}
     hashes |= {f"data/{file.name}": sha256(file) for file in _files(data) if _trained_on(file)}
     hashes |= {f"start/{file.name}": sha256(file) for file in _files(start) if start}
-    made_with = [f"{name} {version(name)}" for name in _LIBRARIES]
+    libraries = [f"{name} {version(name)}" for name in _LIBRARIES]
     parts = [f"{name} {digest}" for name, digest in hashes.items()]
-    fingerprint = content_hash(recipe.model_dump_json(), *made_with, *parts)
+    fingerprint = content_hash(recipe.model_dump_json(), *libraries, *parts)
     return Job(
         base=base,
         data=data,

@@ -1,7 +1,7 @@
-"""What training makes smaller: the loss of examples, and that of preferences (DPO).
+"""Loss functions: of examples (cross-entropy), and of preferences (DPO).
 
 Losses take a model, then the arrays of a `packing.Batch`, as mlx-lm's trainer hands them on.
-This module loads MLX: call `mlx_runtime.prepare` first.
+This module loads MLX: call `mlx_setup.prepare` first.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,11 @@ Loss = Callable[..., tuple[Array, Array]]
 
 
 class Rows:
-    """Stands where a model expects a layer's key-value cache, and gives it the rows' mask.
+    """Block-diagonal attention: stands where a layer's key-value cache would, and gives the mask.
+
+        segments 1 1 2    1 · ·    each token sees its own example's tokens up to itself
+                          1 1 ·
+                          · · 1
 
     Every layer gets this same one. Nothing is cached; positions begin at 0. Where examples
     stand `alone` in their rows, padding comes after them and the causal mask is enough.
@@ -34,10 +38,10 @@ class Rows:
         """Return who sees whom: (P, P) for one row or for all, else (B, 1, P, P)."""
         if self.alone and not (return_array or window_size):
             return "causal"
-        at = mx.arange(length)
-        seen: Array = at[:, None] >= at[None]
+        cells = mx.arange(length)
+        seen: Array = cells[:, None] >= cells[None]
         if window_size:
-            seen = seen & (at[:, None] < at[None] + window_size)
+            seen = seen & (cells[:, None] < cells[None] + window_size)
         if self.alone:
             return seen
         mask: Array = (self.segments[:, :, None] == self.segments[:, None, :]) & seen

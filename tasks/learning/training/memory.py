@@ -1,4 +1,4 @@
-"""How much memory a training will take, reckoned before it starts."""
+"""Memory estimate of a training, reckoned before it starts."""
 
 import json
 import struct
@@ -30,8 +30,8 @@ class Need(Record):
 
     def total(self, gradient_checkpointing: bool) -> int:
         """Return all of it."""
-        kept = self.layer + self.boundary if gradient_checkpointing else self.activations
-        return _PROCESS + self.weights + self.adapter + self.logits + kept
+        within = self.layer + self.boundary if gradient_checkpointing else self.activations
+        return _PROCESS + self.weights + self.adapter + self.logits + within
 
 
 def estimate(base: Path, recipe: Recipe, plan: Plan) -> Need:

@@ -1,6 +1,6 @@
 """The model that is trained: loaded, checked for packing, an adapter attached, its optimizer.
 
-This module loads MLX: call `mlx_runtime.prepare` first.
+This module loads MLX: call `mlx_setup.prepare` first.
 """
 
 import json
@@ -15,7 +15,7 @@ from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import dequantize_model, load_model
 
 from tasks.learning.training.checkpoint import ADAPTER, CONFIG
-from tasks.learning.training.data import Example
+from tasks.learning.training.data import Tokens
 from tasks.learning.training.losses import Losses, pick_trained
 from tasks.learning.training.packing import batch
 from tasks.learning.training.recipes import Recipe
@@ -45,7 +45,8 @@ def row_length(model: nn.Module, recipe: Recipe) -> int:
     """Return about how many cells a row may have: the recipe's, any number, or 0: do not pack.
 
     Examples side by side cost the model what they do alone where its positions are relative
-    and it honours a mask. That is tried on the very model; gemma2's attention takes one row.
+    and it honours a mask. That is tried on the very model; gemma2's attention takes one row
+    (docs/log.md, 2026-11-24 "Training: what packing and resuming change").
     """
     if not recipe.pack:
         return 0
@@ -64,11 +65,11 @@ def row_length(model: nn.Module, recipe: Recipe) -> int:
 def _likely(model: nn.Module, row: int) -> list[float]:
     """Return the log-probabilities of made-up examples whose rows differ from one another."""
     probes = [
-        Example([(at * size) % 97 + 1 for at in range(size)], 1) for size in (24, 5, 19, 11, 16)
+        Tokens([(cell * size) % 97 + 1 for cell in range(size)], 1) for size in (24, 5, 19, 11, 16)
     ]
     arrays = [mx.array(array) for array in batch(probes, row)]
-    found: Any = Losses(row == 0).log_probabilities(model, len(probes), *arrays).tolist()
-    return list(found)
+    likely: Any = Losses(row == 0).log_probabilities(model, len(probes), *arrays).tolist()
+    return list(likely)
 
 
 def attach(model: nn.Module, recipe: Recipe, start: Path | None) -> dict[str, Any]:
@@ -99,14 +100,14 @@ def attach(model: nn.Module, recipe: Recipe, start: Path | None) -> dict[str, An
 def modules(model: nn.Module) -> list[str]:
     """Return which modules of a layer carry an adapter, e.g. `self_attn.q_proj`."""
     names = (name.split(".") for name, _ in tree_flatten(model.trainable_parameters()))
-    at = {".".join(parts[parts.index("layers") + 2 : -1]) for parts in names}
-    return sorted(at)
+    return sorted({".".join(parts[parts.index("layers") + 2 : -1]) for parts in names})
 
 
 def linear_modules(model: nn.Module) -> list[str]:
     """Return the linear modules of a layer."""
     kinds = (nn.Linear, nn.QuantizedLinear)
-    return sorted(name for name, one in model.layers[-1].named_modules() if isinstance(one, kinds))
+    modules = model.layers[-1].named_modules()
+    return sorted(name for name, module in modules if isinstance(module, kinds))
 
 
 def missing(wanted: list[str] | None, adapted: list[str]) -> set[str]:

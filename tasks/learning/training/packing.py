@@ -1,4 +1,9 @@
-"""Batches without waste: short examples side by side in a row, none of which sees another.
+"""Sequence packing: short examples side by side in a row, none of which sees another.
+
+    lengths 50 40 22 18 9, rows of about 72    ▸    50 18 │ 40 22 9
+
+Rows are filled longest first, each example into the emptiest row (LPT scheduling). Speed beside
+rows of their own: docs/log.md, 2026-11-25 "Training and analysing beside the others".
 
 A row's attention mask is block-diagonal. Rotary positions are relative, so that an example
 that begins in the midst of a row is computed as if it stood alone: the loss and its gradient
@@ -11,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.learning.training.data import Example
+from tasks.learning.training.data import Tokens
 
 _ROUND = 32  # row lengths are multiples of it, so that few shapes are compiled
 _PICKS = 64  # and so are the numbers of trained tokens
@@ -45,49 +50,52 @@ class Batch(NamedTuple):
         return int(self.weights.sum())
 
 
-def layout(lengths: Sequence[int], row: int) -> list[list[int]]:
-    """Return which examples share a row, in rows of about `row` cells, evenly filled."""
+def balanced_rows(lengths: Sequence[int], row: int) -> list[list[int]]:
+    """Return which examples share a row, in rows of about `row` cells, evenly filled.
+
+    `balanced_rows([100, 5, 5], row=32)` is `[[0], [1, 2]]`: no example is cut.
+    """
     count = min(max(-(-sum(lengths) // max(row, max(lengths))), 1), len(lengths))
     rows: list[list[int]] = [[] for _ in range(count)]
     filled = [0] * count
-    for one in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
-        least = filled.index(min(filled))
-        rows[least].append(one)
-        filled[least] += lengths[one]
+    for example in sorted(range(len(lengths)), key=lambda example: -lengths[example]):
+        emptiest = filled.index(min(filled))
+        rows[emptiest].append(example)
+        filled[emptiest] += lengths[example]
     return rows
 
 
-def shape(examples: Sequence[Example], row: int) -> tuple[int, int, int]:
+def batch_shape(examples: Sequence[Tokens], row: int) -> tuple[int, int, int]:
     """Return B, P and T of the batch that `batch` makes of these."""
     lengths, rows = _rows(examples, row)
-    cells = max(sum(lengths[at] for at in members) for members in rows)
-    trained = sum(len(example.tokens) - example.start for example in examples)
+    cells = max(sum(lengths[example] for example in members) for members in rows)
+    trained = sum(len(tokens.ids) - tokens.start for tokens in examples)
     return len(rows), _rounded(cells, _ROUND), _rounded(trained, _PICKS)
 
 
-def batch(examples: Sequence[Example], row: int) -> Batch:
+def batch(examples: Sequence[Tokens], row: int) -> Batch:
     """Lay examples out in rows of about `row` cells; 0 gives each a row of its own."""
     lengths, rows = _rows(examples, row)
-    _, cells, _ = shape(examples, row)
+    _, cells, _ = batch_shape(examples, row)
     inputs = np.zeros((len(rows), cells), np.int32)
     segments = np.zeros((len(rows), cells), np.int32)
     trained: list[tuple[int, int, int]] = []
     for number, members in enumerate(rows):
-        at = 0
+        cell = 0
         for segment, owner in enumerate(members, 1):
-            tokens, start = examples[owner]
-            inputs[number, at : at + lengths[owner]] = tokens[:-1]
-            segments[number, at : at + lengths[owner]] = segment
-            first = number * cells + at - 1  # the cell before predicts a token
-            trained += [(first + i, tokens[i], owner) for i in range(start, len(tokens))]
-            at += lengths[owner]
+            ids, start = examples[owner]
+            inputs[number, cell : cell + lengths[owner]] = ids[:-1]
+            segments[number, cell : cell + lengths[owner]] = segment
+            first = number * cells + cell - 1  # the cell before predicts a token
+            trained += [(first + i, ids[i], owner) for i in range(start, len(ids))]
+            cell += lengths[owner]
     return Batch(inputs, segments, *_picked(trained))
 
 
-def _rows(examples: Sequence[Example], row: int) -> tuple[list[int], list[list[int]]]:
-    lengths = [len(example.tokens) - 1 for example in examples]  # the last predicts nothing
-    alone = [[at] for at in range(len(examples))]
-    return lengths, layout(lengths, row) if row else alone
+def _rows(examples: Sequence[Tokens], row: int) -> tuple[list[int], list[list[int]]]:
+    lengths = [len(tokens.ids) - 1 for tokens in examples]  # the last predicts nothing
+    alone = [[example] for example in range(len(examples))]
+    return lengths, balanced_rows(lengths, row) if row else alone
 
 
 def _picked(trained: list[tuple[int, int, int]]) -> tuple[Ints, Ints, Ints, NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""The parent's side of a training: starts the child, follows it, and stops it in time."""
+"""The training process seen by its parent: started, followed, and stopped in time."""
 
 import subprocess
 import sys
@@ -12,9 +12,9 @@ from tasks.learning.training.records import (
     Failed,
     Go,
     Job,
+    Message,
     Plan,
     Progress,
-    Said,
     Stopped,
 )
 from tasks.runs.preemption import due
@@ -24,7 +24,7 @@ from thirdshift.settings import settings
 
 GRACE = 2.5  # seconds to save and end; a gate is looked at every 2, so it yields within 5
 _LOOK = 0.1  # seconds between two looks whether to yield
-_TOLD = 200  # characters of the log's end that an error shows
+_SHOWN = 200  # characters of the log's end that an error shows
 
 OnProgress = Callable[[Progress], None]
 
@@ -37,7 +37,7 @@ class TrainingProcess:
         self._make_room = make_room
         self._on_progress = on_progress
         self._log = settings().logs_path / "training.log"
-        self._said: Queue[str] = Queue()  # lines of the child, "" at the end
+        self._lines: Queue[str] = Queue()  # lines of the child, "" at the end
 
     def run(self) -> None:
         """Train until the adapter is there; raises what `finetune.train` says."""
@@ -64,7 +64,7 @@ class TrainingProcess:
                 self._stop()
                 raise put_off
             try:
-                line = self._said.get(timeout=_LOOK)
+                line = self._lines.get(timeout=_LOOK)
             except Empty:
                 continue
             if self._ended(line):
@@ -74,17 +74,17 @@ class TrainingProcess:
         """Act on what the child said; tell whether the adapter is there."""
         if not line:
             raise TrainingFailed(f"The training died: {self._last_words()}", f"See {self._log}.")
-        said = Said.validate_json(line)
-        if isinstance(said, Plan):
-            self._tell(self._make_room(said))
-        elif isinstance(said, Progress):
-            self._on_progress(said)
-        elif isinstance(said, Stopped):
-            what = f"The training was stopped after iteration {said.iteration}."
+        message = Message.validate_json(line)
+        if isinstance(message, Plan):
+            self._tell(self._make_room(message))
+        elif isinstance(message, Progress):
+            self._on_progress(message)
+        elif isinstance(message, Stopped):
+            what = f"The training was stopped after iteration {message.iteration}."
             raise TrainingFailed(what, "Start it again: it goes on from there.")
-        elif isinstance(said, Failed):
-            raise _error(said)
-        return isinstance(said, Done)
+        elif isinstance(message, Failed):
+            raise _error(message)
+        return isinstance(message, Done)
 
     def _tell(self, message: Record) -> None:
         assert self._child.stdin
@@ -92,13 +92,13 @@ class TrainingProcess:
             self._child.stdin.write(message.model_dump_json() + "\n")
             self._child.stdin.flush()
         except BrokenPipeError:  # it died; that its words end tells the rest
-            self._said.put("")
+            self._lines.put("")
 
     def _listen(self) -> None:
         assert self._child.stdout
         for line in self._child.stdout:
-            self._said.put(line)
-        self._said.put("")
+            self._lines.put(line)
+        self._lines.put("")
 
     def _stop(self) -> None:
         """End the child, by force after a while: then it goes on from an earlier checkpoint."""
@@ -112,10 +112,10 @@ class TrainingProcess:
     def _last_words(self) -> str:
         code = self._child.wait()
         words = self._log.read_text(encoding="utf-8", errors="replace").strip()
-        last = words.rpartition("\n")[2][-_TOLD:]
+        last = words.rpartition("\n")[2][-_SHOWN:]
         return f"{last or 'it said nothing'} (exit code {code})."
 
 
-def _error(said: Failed) -> ThirdShiftError:
-    kind: type[ThirdShiftError] = getattr(thirdshift.errors, said.error)
-    return kind(said.what, said.remedy)
+def _error(failure: Failed) -> ThirdShiftError:
+    kind: type[ThirdShiftError] = getattr(thirdshift.errors, failure.error)
+    return kind(failure.what, failure.remedy)

@@ -1,17 +1,16 @@
-"""Recipes of training: one commented YAML per method, and the owner's changes over it."""
+"""Hyper-parameters of training: one commented YAML per method, the owner's changes over it."""
 
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from thirdshift.errors import SettingsInvalid
+from thirdshift.errors import SettingsInvalid, explained
+from thirdshift.learning import Method
 from thirdshift.paths import DATASETS
 from thirdshift.records import Record
 from thirdshift.settings import settings
+from thirdshift.yaml_files import read_yaml
 
-Method = Literal["lora", "dpo"]
 SHIPPED = DATASETS / "training"
 
 
@@ -55,8 +54,8 @@ class Recipe(Record):
 
     def iterations(self, examples: int) -> int:
         """Return how many iterations the recipe takes over so many examples or pairs."""
-        an_epoch = -(-examples // self.batch_size)
-        return min(an_epoch * self.epochs, self.max_iterations)
+        in_epoch = -(-examples // self.batch_size)
+        return min(in_epoch * self.epochs, self.max_iterations)
 
 
 def recipe(method: Method, **changes: Any) -> Recipe:
@@ -65,29 +64,9 @@ def recipe(method: Method, **changes: Any) -> Recipe:
     Raises SettingsInvalid naming the key, the value and what is allowed.
     """
     owners = settings().training_path / f"{method}.yaml"
-    keys = _read(SHIPPED / f"{method}.yaml") | _read(owners) | changes
+    shipped = read_yaml(SHIPPED / f"{method}.yaml", SettingsInvalid)
+    own = read_yaml(owners, SettingsInvalid) if owners.exists() else {}
     try:
-        return Recipe.model_validate(keys)
+        return Recipe.model_validate(shipped | own | changes)
     except ValidationError as error:
-        raise SettingsInvalid(_explain(error), f"Mend it in {owners}.") from None
-
-
-def _read(file: Path) -> dict[str, Any]:
-    if not file.exists():
-        return {}
-    try:
-        keys = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise SettingsInvalid(f"{file} is not YAML: {error}.", "Mend or remove it.") from None
-    if not isinstance(keys, dict):
-        raise SettingsInvalid(f"{file} holds no keys.", "Write `key: value`, a line each.")
-    return keys
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"])
-        what = f"{key} = {item['input']!r} is not allowed: " if key else ""
-        lines.append(f"{what}{item['msg']}.")
-    return " ".join(lines)
+        raise SettingsInvalid(explained(error), f"Mend it in {owners}.") from None

@@ -1,4 +1,4 @@
-"""What a training says of itself: to its parent while it runs, and for good when it is done.
+"""Records of a training: what it says to its parent while it runs, and for good when it is done.
 
 Parent and child exchange lines of JSON: the Job goes in, a Plan comes out, a Go goes in, then
 Progress comes out until the end is a Done, a Stopped or a Failed.
@@ -89,7 +89,7 @@ class Failed(Record):
     remedy: str
 
 
-Said = TypeAdapter[Plan | Progress | Done | Stopped | Failed](
+Message = TypeAdapter[Plan | Progress | Done | Stopped | Failed](
     Annotated[Plan | Progress | Done | Stopped | Failed, Field(discriminator="kind")]
 )
 

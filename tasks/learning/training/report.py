@@ -1,4 +1,4 @@
-"""A training for people: its loss curve and figures, as Markdown for Prefect."""
+"""Loss curves and figures of a training, as Markdown for people."""
 
 from collections.abc import Sequence
 
@@ -23,16 +23,20 @@ def artifact(manifest: Manifest) -> str:
 def loss_curve(history: History) -> str:
     """Draw training and validation loss over the iterations; return SVG."""
     drawn = {"training": _numbered(history.losses)}
-    drawn["validation"] = [(one.iteration, one.loss) for one in history.validation]
+    drawn["validation"] = [(look.iteration, look.loss) for look in history.validation]
     return curves({name: points for name, points in drawn.items() if points}, "iteration", "loss")
 
 
 def margin_curve(history: History) -> str:
     """Draw how far chosen answers gained over rejected ones, in nats × β; return SVG."""
-    looks = [(one.iteration, one.margin) for one in history.validation if one.margin is not None]
+    looks = [
+        (float(look.iteration), look.margin)
+        for look in history.validation
+        if look.margin is not None
+    ]
     drawn: dict[str, Points] = {"training": _numbered(history.margins)}
     if looks:
-        drawn["validation"] = [(float(at), margin) for at, margin in looks]
+        drawn["validation"] = looks
     return curves(drawn, "iteration", "margin")
 
 
@@ -42,7 +46,7 @@ def figures(manifest: Manifest) -> dict[str, str]:
     counts = ", ".join(
         f"{number} {name.replace('_', ' ')}" for name, number in manifest.counts.items()
     )
-    found = {
+    shown = {
         "data": counts,
         "tokens/s": f"{history.tokens / seconds:,.0f}",
         "trained tokens/s": f"{history.trained_tokens / seconds:,.0f}",
@@ -55,9 +59,9 @@ def figures(manifest: Manifest) -> dict[str, str]:
     }
     last = history.validation[-1:]
     if last and last[0].accuracy is not None:
-        found["preferred the chosen answer"] = f"{last[0].accuracy:.0%} of validation pairs"
-    return found
+        shown["preferred the chosen answer"] = f"{last[0].accuracy:.0%} of validation pairs"
+    return shown
 
 
 def _numbered(values: Sequence[float]) -> Points:
-    return [(float(at), value) for at, value in enumerate(values, 1)]
+    return [(float(number), value) for number, value in enumerate(values, 1)]

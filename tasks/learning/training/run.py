@@ -1,8 +1,8 @@
-"""One run of mlx-lm's trainer, steered from between its iterations.
+"""The training loop: one run of mlx-lm's trainer, steered from between its iterations.
 
 The trainer asks for a batch when the last iteration is done and evaluated: there it is
 validated, saved and stopped. Its callback, called in each iteration, watches the loss.
-This module loads MLX: call `mlx_runtime.prepare` first.
+This module loads MLX: call `mlx_setup.prepare` first.
 """
 
 import math
@@ -15,7 +15,7 @@ from typing import Any, Literal
 import mlx.core as mx
 from mlx_lm.tuner.trainer import TrainingArgs, evaluate, train
 
-from tasks.learning.training.checkpoint import State
+from tasks.learning.training.checkpoint import Checkpoint
 from tasks.learning.training.losses import Loss
 from tasks.learning.training.packing import Batch
 from tasks.learning.training.recipes import Recipe
@@ -29,7 +29,7 @@ from tasks.learning.training.records import (
 from thirdshift.errors import TrainingFailed
 
 Arrays = tuple[mx.array, ...]
-Split = Literal["train", "valid"]
+TrainingSplit = Literal["train", "valid"]
 
 _WINDOW = 5  # iterations whose mean counts as "the loss now"
 _CACHE = 1 << 28  # bytes that validation may leave in the allocator's cache
@@ -45,7 +45,7 @@ class Material:
 
     train: Sequence[Sequence[int]]
     valid: Sequence[Sequence[int]]
-    lay_out: Callable[[Split, Sequence[int]], tuple[Batch, Arrays]]
+    lay_out: Callable[[TrainingSplit, Sequence[int]], tuple[Batch, Arrays]]
     loss: Loss
 
 
@@ -61,7 +61,7 @@ class TrainingRun:
         optimizer: Any,
         material: Material,
         recipe: Recipe,
-        state: State,
+        checkpoint: Checkpoint,
         say: Callable[[Progress], None],
         told_to_stop: Callable[[], bool],
     ) -> None:
@@ -70,7 +70,7 @@ class TrainingRun:
         self._optimizer = optimizer
         self._material = material
         self._recipe = recipe
-        self._state = state
+        self._checkpoint = checkpoint
         self._say = say
         self._told_to_stop = told_to_stop
         self._batch: Batch | None = None
@@ -81,7 +81,7 @@ class TrainingRun:
 
         Raises ToldToStop, and TrainingFailed where the loss is no number or grows.
         """
-        self.history = self._state.load(self._model, self._optimizer)
+        self.history = self._checkpoint.load(self._model, self._optimizer)
         left = len(self._material.train) - self.history.iteration
         arguments = TrainingArgs(
             iters=left,
@@ -111,8 +111,8 @@ class TrainingRun:
         history.peak_bytes = max(history.peak_bytes, int(train_info["peak_memory"] * 1e9))
         if self._recipe.method == "dpo":
             history.margins.append(mean(margins(self._model, self._recipe.beta)))
-        self._ensure_sound()
-        self._say(self._progress(self._batch, seconds))
+        _ensure_sound(history, self._recipe)
+        self._say(_progress(history, len(self._material.train), self._batch, seconds))
 
     def _train(self, arguments: TrainingArgs) -> None:
         train(
@@ -157,10 +157,10 @@ class TrainingRun:
             self._save()
         if self._told_to_stop():
             self._yield()
-        self._ensure_worth_it()
+        _ensure_worth_it(self.history, self._recipe)
 
     def _validate(self) -> None:
-        known = {one.iteration for one in self.history.validation}
+        known = {look.iteration for look in self.history.validation}
         if not self._material.valid or self.history.iteration in known:
             return
         self._margins: list[float] = []
@@ -174,63 +174,69 @@ class TrainingRun:
             clear_cache_threshold=_CACHE,
         )
         self._model.train()
-        found = Validation(iteration=self.history.iteration, loss=loss)
+        look = Validation(iteration=self.history.iteration, loss=loss)
         if self._margins:
             right = mean(float(margin > 0) for margin in self._margins)
-            found = found.model_copy(update={"accuracy": right, "margin": mean(self._margins)})
-        self.history.validation.append(found)
+            look = look.model_copy(update={"accuracy": right, "margin": mean(self._margins)})
+        self.history.validation.append(look)
 
     def _save(self) -> None:
         """Save as of the optimizer's last step; what waits for the next is done again."""
-        self._state.save(self._model, self._optimizer, self._settled)
+        self._checkpoint.save(self._model, self._optimizer, self._settled)
 
     def _yield(self) -> None:
         self._save()
         raise ToldToStop(self._settled.iteration)
 
-    def _ensure_sound(self) -> None:
-        losses, recipe = self.history.losses, self._recipe
-        remedy = f"Lower learning_rate (it is {recipe.learning_rate:g}) or scale ({recipe.scale:g})"
-        remedy += f" in training/{recipe.method}.yaml."
-        if not math.isfinite(losses[-1]):
-            what = f"The loss of iteration {len(losses)} is {losses[-1]}, no number."
-            raise TrainingFailed(what, remedy)
-        before = self.history.validation[:1]  # of the first look, when nothing was learnt yet
-        first = before[0].loss if before else losses[0]
-        last = mean(losses[-_WINDOW:])
-        if len(losses) >= _WINDOW and last > recipe.divergence * first:
-            what = f"The loss went up from {first:.3g} to {last:.3g} in {len(losses)} iterations."
-            raise TrainingFailed(what, remedy)
-
-    def _ensure_worth_it(self) -> None:
-        history, recipe = self.history, self._recipe
-        if len(history.margins) >= _WINDOW:
-            reached = mean(history.margins[-_WINDOW:])
-            if reached >= recipe.margin_ceiling:
-                raise Enough(f"The margin reached {reached:.2f}.")
-        losses = [one.loss for one in history.validation]
-        if losses and recipe.patience and len(losses) - losses.index(min(losses)) > recipe.patience:
-            raise Enough(f"The validation loss did not fall below {min(losses):.3g} any more.")
-
-    def _progress(self, batch: Batch, seconds: float) -> Progress:
-        history = self.history
-        before = history.validation[-1:]
-        measured = [one.loss for one in before if one.iteration == history.iteration - 1]
-        return Progress(
-            iteration=history.iteration,
-            iterations=len(self._material.train),
-            loss=history.losses[-1],
-            validation_loss=measured[0] if measured else None,
-            margin=history.margins[-1] if history.margins else None,
-            tokens=batch.tokens,
-            trained_tokens=batch.trained,
-            tokens_per_second=batch.tokens / seconds,
-            trained_tokens_per_second=batch.trained / seconds,
-            peak_gb=history.peak_bytes / 1e9,
-        )
-
 
 def margins(model: Any, beta: float) -> list[float]:
     """Return the margin of each pair of the batch just computed."""
     chosen, rejected = model.gains.tolist()
-    return [beta * (one - other) for one, other in zip(chosen, rejected, strict=True)]
+    return [beta * (better - worse) for better, worse in zip(chosen, rejected, strict=True)]
+
+
+def _ensure_sound(history: History, recipe: Recipe) -> None:
+    """Divergence: raise TrainingFailed where the loss is no number, or grows."""
+    losses = history.losses
+    remedy = f"Lower learning_rate (it is {recipe.learning_rate:g}) or scale ({recipe.scale:g})"
+    remedy += f" in training/{recipe.method}.yaml."
+    if not math.isfinite(losses[-1]):
+        what = f"The loss of iteration {len(losses)} is {losses[-1]}, no number."
+        raise TrainingFailed(what, remedy)
+    # Beside the loss when nothing was learnt yet: beside the first iterations' a DPO run that
+    # learns fast seems to grow (docs/log.md, 2026-11-24 "Training: what packing and resuming
+    # change").
+    before = history.validation[:1]
+    first = before[0].loss if before else losses[0]
+    last = mean(losses[-_WINDOW:])
+    if len(losses) >= _WINDOW and last > recipe.divergence * first:
+        what = f"The loss went up from {first:.3g} to {last:.3g} in {len(losses)} iterations."
+        raise TrainingFailed(what, remedy)
+
+
+def _ensure_worth_it(history: History, recipe: Recipe) -> None:
+    """Early stopping: raise Enough where the margin is reached, or validation gets no better."""
+    if len(history.margins) >= _WINDOW:
+        reached = mean(history.margins[-_WINDOW:])
+        if reached >= recipe.margin_ceiling:
+            raise Enough(f"The margin reached {reached:.2f}.")
+    losses = [look.loss for look in history.validation]
+    if losses and recipe.patience and len(losses) - losses.index(min(losses)) > recipe.patience:
+        raise Enough(f"The validation loss did not fall below {min(losses):.3g} any more.")
+
+
+def _progress(history: History, iterations: int, batch: Batch, seconds: float) -> Progress:
+    last = history.validation[-1:]
+    measured = [look.loss for look in last if look.iteration == history.iteration - 1]
+    return Progress(
+        iteration=history.iteration,
+        iterations=iterations,
+        loss=history.losses[-1],
+        validation_loss=measured[0] if measured else None,
+        margin=history.margins[-1] if history.margins else None,
+        tokens=batch.tokens,
+        trained_tokens=batch.trained,
+        tokens_per_second=batch.tokens / seconds,
+        trained_tokens_per_second=batch.trained / seconds,
+        peak_gb=history.peak_bytes / 1e9,
+    )

@@ -83,8 +83,8 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    one.name: one
-    for one in (
+    kind.name: kind
+    for kind in (
         Architecture("llama", "llama", permuted=True),  # and Mistral's, which GGUF calls llama
         Architecture("qwen2", "qwen2"),
         Architecture("qwen3", "qwen3", layer=_LAYER | _QK_NORMS),
@@ -108,10 +108,10 @@ def architecture(info: Header) -> Architecture:
 def value(info: Header, key: str, default: Any = None) -> Any:
     """Return a key of the architecture's own; ModelUnsupported where layers differ or it lacks."""
     name = f"{info['general.architecture']}.{key}"
-    found = info.get(name, default)
-    if found is None or (isinstance(found, list) and len(set(found)) != 1):
-        raise ModelUnsupported(f"{name} is {found}: one value for all layers is needed.")
-    return found[0] if isinstance(found, list) else found
+    setting = info.get(name, default)
+    if setting is None or (isinstance(setting, list) and len(set(setting)) != 1):
+        raise ModelUnsupported(f"{name} is {setting}: one value for all layers is needed.")
+    return setting[0] if isinstance(setting, list) else setting
 
 
 def configuration(info: Header, tensors: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -203,7 +203,12 @@ def llama3_scaling(factors: "NDArray[np.float32]", theta: float) -> dict[str, An
 
 
 def unpermute(rows: "NDArray[T]", heads: int) -> "NDArray[T]":
-    """Bring rows (out, …) of q or k from llama.cpp's order to MLX's."""
+    """Bring rows (out, …) of q or k from llama.cpp's order to MLX's.
+
+    llama.cpp rotates neighbours, MLX halves. Of a head of six rows, by llama.cpp's numbers:
+
+        0 1 2 3 4 5    ▸    0 2 4 1 3 5
+    """
     return _swapped(rows, (heads, rows.shape[0] // heads // 2, 2))
 
 

@@ -1,4 +1,4 @@
-"""Which weights are trained on: the served GGUF's own, or the same model as MLX has it.
+"""Base weights, on which is trained: the served GGUF's own, or the same model as MLX has it.
 
 A folder or a hub's repository may hold more precise weights than the served 4 bits. What is
 learnt on them is merged into the served file all the same, so it must be the same model.
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.learning.weights.conversion import configuration_of, mlx_folder
-from tasks.learning.weights.token_check import check as check_tokens
+from tasks.learning.weights.token_check import check_tokens
 from tasks.machine import disk
 from tasks.machine.disk import ensure_room
 from tasks.models.gguf_layout import layout
@@ -75,12 +75,12 @@ def _from_hub(named: str) -> Path:
 
 def _ensure_same(folder: Path, gguf: Path) -> None:
     source = layout(gguf)
-    wanted, found = configuration_of(source), _read(folder)
+    served, named = configuration_of(source), _read(folder)
     for key in _SAME:
-        if found.get(key, wanted[key]) != wanted[key]:
+        if named.get(key, served[key]) != served[key]:
             raise ModelUnsupported(
-                f"{folder} is another model than {gguf.name}: its {key} is {found[key]}, not "
-                f"{wanted[key]}.",
+                f"{folder} is another model than {gguf.name}: its {key} is {named[key]}, not "
+                f"{served[key]}.",
                 f"Name the same model in {_KEY}, or none.",
             )
     check_tokens(source.keys, folder)

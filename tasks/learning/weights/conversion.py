@@ -1,4 +1,4 @@
-"""Base weights: the served GGUF as a model folder that mlx-lm trains on.
+"""Conversion of base weights: the served GGUF as a model folder that mlx-lm trains on.
 
 The folder holds the very numbers that are served, so that what was learnt on it can be merged
 into the GGUF again. Whatever cannot be mapped is refused by name.
@@ -30,9 +30,9 @@ from tasks.learning.weights.quantisation import (
     is_exact,
     packed,
 )
-from tasks.learning.weights.token_check import check as check_tokens
+from tasks.learning.weights.token_check import check_tokens
 from tasks.machine import disk
-from tasks.machine.disk import ensure_room, sync
+from tasks.machine.disk import ensure_room, whole_folder, write_whole
 from tasks.models.gguf_layout import Layout, Tensor, layout
 from thirdshift.errors import ModelUnsupported
 from thirdshift.settings import settings
@@ -47,15 +47,15 @@ def mlx_folder(gguf: Path, form: Form | None = None) -> Path:
     By default its form is what trains best here: float32 on a CPU; on Apple's GPU packed where
     MLX can hold the file's types without loss, else bfloat16. Raises ModelUnsupported.
     """
-    chosen = form or natural_form(gguf)
-    target = settings().models_path / "mlx" / f"{content(gguf)[:16]}-{chosen}"
+    form = form or natural_form(gguf)
+    target = settings().models_path / "mlx" / f"{content(gguf)[:16]}-{form}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_suffix(".lock")):
         if not target.exists():
-            part = target.with_suffix(".part")
-            shutil.rmtree(part, ignore_errors=True)
-            convert(gguf, part, chosen)
-            part.replace(target)
+            for rest in target.parent.glob(f"{target.name}.*.part"):  # of one that was killed
+                shutil.rmtree(rest)
+            with whole_folder(target, durable=True) as part:
+                convert(gguf, part, form)
         os.utime(target)  # what nothing uses for long is swept away
     return target
 
@@ -64,9 +64,10 @@ def natural_form(gguf: Path) -> Form:
     """Return the form in which this machine trains a GGUF best."""
     if not mlx_setup.prepare().metal.is_available():
         return "float32"
-    matrices = [one for one in layout(gguf).tensors.values() if len(one.shape) > 1]
-    exact = sum(prod(one.shape) for one in matrices if is_exact(one.kind.name))
-    return "packed" if exact * 2 > sum(prod(one.shape) for one in matrices) else "bfloat16"
+    matrices = [tensor for tensor in layout(gguf).tensors.values() if len(tensor.shape) > 1]
+    exact = sum(prod(matrix.shape) for matrix in matrices if is_exact(matrix.kind.name))
+    numbers = sum(prod(matrix.shape) for matrix in matrices)
+    return "packed" if exact * 2 > numbers else "bfloat16"
 
 
 def content(gguf: Path) -> str:
@@ -81,36 +82,33 @@ def _digest(gguf: Path, _size: int, _modified: int) -> str:
 
 
 def convert(gguf: Path, folder: Path, form: Form) -> None:
-    """Write a GGUF as an MLX model folder, on the disk before it returns."""
+    """Write a GGUF as an MLX model folder."""
     source = layout(gguf)
     keys = source.keys
     kind = architecture(keys)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     ensure_room(folder, _estimate(source, form))
     vocabulary.write(keys, folder)
     config = configuration_of(source) | {"eos_token_id": vocabulary.ends(keys)}
     sizes = _write_weights(source, kind, form, folder)
     if sizes:
         config["quantization"] = {"group_size": GROUP, "bits": 4} | sizes
-    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    write_whole(folder / "config.json", json.dumps(config, indent=2))
     _check_loads(folder, gguf)
     check_tokens(keys, folder)
-    for file in folder.iterdir():
-        sync(file)
 
 
 def _estimate(source: Layout, form: Form) -> int:
     """Return at most how many bytes the weights will take."""
     if form == "packed":
-        return 2 * sum(one.size for one in source.tensors.values())
-    return sum(prod(one.shape) for one in source.tensors.values()) * (
-        2 if form == "bfloat16" else 4
-    )
+        return 2 * sum(tensor.size for tensor in source.tensors.values())
+    numbers = sum(prod(tensor.shape) for tensor in source.tensors.values())
+    return numbers * (2 if form == "bfloat16" else 4)
 
 
 def configuration_of(source: Layout) -> dict[str, Any]:
     """Return mlx-lm's config.json for a GGUF."""
-    shapes = {name: one.shape for name, one in source.tensors.items()}
+    shapes = {name: tensor.shape for name, tensor in source.tensors.items()}
     config = configuration(source.keys, shapes)
     if factors := source.tensors.get(ROPE_FACTORS):
         numbers = dequantised(factors.data, factors.kind)

@@ -1,24 +1,18 @@
-"""Merging: an adapter added to the served GGUF, tensor by tensor, into a whole new one.
+"""Merging a LoRA adapter into the served GGUF, tensor by tensor: a whole new one.
 
 `W' = W + scale * (a b)ᵀ`, with the rows of q and k in llama.cpp's order. What was touched is
 written with 8 bits where it was quantised, else with 16: on a 4-bit grid small changes round back
 to what was there. All else, the vocabulary and the chat template too, is copied byte for byte.
 """
 
-import os
 import struct
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
-from tasks.learning.weights.lora import (
-    Adapter,
-    Pair,
-    read,
-    tensors,
-)
+from tasks.learning.weights.lora import Adapter, LoraPair, pairs_by_tensor, read_adapter
 from tasks.learning.weights.quantisation import dequantised
-from tasks.machine.disk import ensure_room
+from tasks.machine.disk import ensure_room, whole_file
 from tasks.models.gguf_layout import (
     ALIGNMENT,
     Layout,
@@ -39,7 +33,7 @@ class _Part(NamedTuple):
     """One tensor of the new file, and the pair that changes it."""
 
     tensor: Tensor
-    pair: Pair | None
+    pair: LoraPair | None
     kind: "GGMLQuantizationType"
     size: int
 
@@ -51,22 +45,22 @@ def merge(base: Path, folder: Path, target: Path, precision: Precision | None = 
 
     Raises ModelUnsupported for adapters that cannot be merged, DiskFull before it starts.
     """
-    source, adapter = layout(base), read(folder)
-    parts = _plan(source, tensors(adapter, source), precision)
+    source, adapter = layout(base), read_adapter(folder)
+    parts = _plan(source, pairs_by_tensor(adapter, source), precision)
     target.parent.mkdir(parents=True, exist_ok=True)
     ensure_room(target.parent, sum(part.size for part in parts))
-    temporary = target.with_suffix(".part")
-    with base.open("rb") as old, temporary.open("wb") as new:
+    with (
+        whole_file(target, durable=True) as part_file,
+        base.open("rb") as old,
+        part_file.open("wb") as new,
+    ):
         _write_header(old, new, source, parts)
         for part in parts:
             _write_part(old, new, part, adapter)
             _align(new, source)
-        new.flush()
-        os.fsync(new.fileno())
-    temporary.replace(target)
 
 
-def _plan(source: Layout, pairs: dict[str, Pair], precision: Precision | None) -> list[_Part]:
+def _plan(source: Layout, pairs: dict[str, LoraPair], precision: Precision | None) -> list[_Part]:
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
     parts, exact = [], {GGMLQuantizationType.F32, GGMLQuantizationType.F16}
@@ -110,7 +104,7 @@ def _write_part(old: BinaryIO, new: BinaryIO, part: _Part, adapter: Adapter) -> 
 
 
 def changed(
-    tensor: Tensor, pair: Pair, scale: float, kind: "GGMLQuantizationType"
+    tensor: Tensor, pair: LoraPair, scale: float, kind: "GGMLQuantizationType"
 ) -> "NDArray[np.generic]":
     """Return a tensor's numbers with the pair's change, as bytes of the given type."""
     import gguf

@@ -1,4 +1,4 @@
-"""Token ids: those of a converted tokenizer must be llama.cpp's, or training learns other words."""
+"""Tokenizer parity: a converted one gives llama.cpp's ids, or training learns other words."""
 
 import tempfile
 from collections.abc import Mapping
@@ -27,9 +27,10 @@ TEXTS = (
 )
 
 
-def check(keys: Mapping[str, Any], folder: Path) -> None:
-    """Compare what mlx-lm reads in a folder with llama.cpp over TEXTS; ModelUnsupported names a
-    kind whose ids differ.
+def check_tokens(keys: Mapping[str, Any], folder: Path) -> None:
+    """Compare what mlx-lm reads in a folder with llama.cpp over TEXTS.
+
+    Raises ModelUnsupported, naming the kind of tokenizer, where ids differ.
     """
     from mlx_lm.utils import load_tokenizer
 
@@ -52,7 +53,7 @@ def served_ids(keys: Mapping[str, Any], texts: tuple[str, ...]) -> list[list[int
         server, address = serve("vocabulary", file)
         with address.client(60) as client:
             asked = [{"content": text, "parse_special": True} for text in texts]
-            answers = [client.post("/tokenize", json=one) for one in asked]
+            answers = [client.post("/tokenize", json=body) for body in asked]
         del server
     return [answer.raise_for_status().json()["tokens"] for answer in answers]
 
@@ -94,8 +95,8 @@ def _write(keys: Mapping[str, Any], file: Path) -> None:
 def _types(name: str, value: Any) -> tuple[Any, ...]:
     from gguf import GGUFValueType as Type
 
-    def kind(one: Any) -> Any:
+    def kind(scalar: Any) -> Any:
         number = Type.UINT32 if name.endswith("_id") else Type.INT32
-        return {bool: Type.BOOL, str: Type.STRING, float: Type.FLOAT32}.get(type(one), number)
+        return {bool: Type.BOOL, str: Type.STRING, float: Type.FLOAT32}.get(type(scalar), number)
 
     return (Type.ARRAY, kind(value[0])) if isinstance(value, list) else (kind(value),)

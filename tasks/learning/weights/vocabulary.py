@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.machine.disk import write_whole
 from thirdshift.errors import ModelUnsupported
 
 if TYPE_CHECKING:
@@ -42,10 +43,10 @@ def tokenizer(keys: Keys) -> "Tokenizer":
     kind = keys.get("tokenizer.ggml.model", "none")
     if kind not in kinds:
         raise ModelUnsupported(f"The tokenizer {kind} is not mapped.", "Take a BPE or SPM model.")
-    made = kinds[kind](keys)
-    _add_special(made, keys)
-    _add_bos(made, keys)
-    return made
+    converted = kinds[kind](keys)
+    _add_special(converted, keys)
+    _add_bos(converted, keys)
+    return converted
 
 
 def _byte_level(keys: Keys) -> "Tokenizer":
@@ -64,10 +65,10 @@ def _byte_level(keys: Keys) -> "Tokenizer":
     else:
         raise ModelUnsupported(f"The pre-tokenizer {pre} is not mapped.")
     merges = [tuple(pair.split(" ")) for pair in keys["tokenizer.ggml.merges"]]
-    made = Tokenizer(models.BPE(_ids(keys), merges, ignore_merges=pre in _WHOLE_WORDS))
-    made.pre_tokenizer = pre_tokenizers.Sequence(steps)
-    made.decoder = decoders.ByteLevel()
-    return made
+    converted = Tokenizer(models.BPE(_ids(keys), merges, ignore_merges=pre in _WHOLE_WORDS))
+    converted.pre_tokenizer = pre_tokenizers.Sequence(steps)
+    converted.decoder = decoders.ByteLevel()
+    return converted
 
 
 def _sentencepiece(keys: Keys) -> "Tokenizer":
@@ -79,42 +80,44 @@ def _sentencepiece(keys: Keys) -> "Tokenizer":
     merges = _merges(ids, keys["tokenizer.ggml.scores"], keys["tokenizer.ggml.token_type"])
     name = keys["tokenizer.ggml.tokens"][unknown]
     model = models.BPE(ids, merges, unk_token=name, fuse_unk=True, byte_fallback=True)
-    made = Tokenizer(model)
+    converted = Tokenizer(model)
     spaces: list[Any] = [normalizers.Prepend(_SPACE)] if first else []
-    made.normalizer = normalizers.Sequence([*spaces, normalizers.Replace(" ", _SPACE)])
+    converted.normalizer = normalizers.Sequence([*spaces, normalizers.Replace(" ", _SPACE)])
     steps: list[Any] = [decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
-    made.decoder = decoders.Sequence([*steps, decoders.Strip(" ", 1, 0)] if first else steps)
-    return made
+    converted.decoder = decoders.Sequence([*steps, decoders.Strip(" ", 1, 0)] if first else steps)
+    return converted
 
 
 def _merges(
     ids: Mapping[str, int], scores: Sequence[float], types: Sequence[int]
 ) -> list[tuple[str, str]]:
-    found = []
+    """Return which halves make which piece, the best score first."""
+    ranked = []
     for piece, number in ids.items():
         if types[number] in {CONTROL, USER_DEFINED, BYTE}:
             continue
         halves = ((piece[:cut], piece[cut:]) for cut in range(1, len(piece)))
         pairs = [(ids[a], ids[b], a, b) for a, b in halves if a in ids and b in ids]
-        found += [(-scores[number], number, *pair) for pair in sorted(pairs)]
-    return [(a, b) for *_, a, b in sorted(found, key=lambda one: one[0])]
+        ranked += [(-scores[number], number, *pair) for pair in sorted(pairs)]
+    return [(a, b) for *_, a, b in sorted(ranked, key=lambda merge: merge[0])]
 
 
 def _ids(keys: Keys) -> dict[str, int]:
     return {text: number for number, text in enumerate(keys["tokenizer.ggml.tokens"])}
 
 
-def _add_special(made: "Tokenizer", keys: Keys) -> None:
+def _add_special(converted: "Tokenizer", keys: Keys) -> None:
     from tokenizers import AddedToken
 
     pairs = zip(keys["tokenizer.ggml.tokens"], keys["tokenizer.ggml.token_type"], strict=True)
     for text, kind in pairs:
         if kind in {CONTROL, USER_DEFINED} and text:
             token = AddedToken(text, special=kind == CONTROL, normalized=False)
-            (made.add_special_tokens if kind == CONTROL else made.add_tokens)([token])
+            add = converted.add_special_tokens if kind == CONTROL else converted.add_tokens
+            add([token])
 
 
-def _add_bos(made: "Tokenizer", keys: Keys) -> None:
+def _add_bos(converted: "Tokenizer", keys: Keys) -> None:
     from tokenizers import processors
 
     spm = keys["tokenizer.ggml.model"] == "llama"
@@ -124,7 +127,7 @@ def _add_bos(made: "Tokenizer", keys: Keys) -> None:
     tokens = {name: keys["tokenizer.ggml.tokens"][number] for name, number in named.items()}
     if tokens:
         parts = [tokens.get("bos"), "$A", tokens.get("eos")]
-        made.post_processor = processors.TemplateProcessing(
+        converted.post_processor = processors.TemplateProcessing(
             single=" ".join(part for part in parts if part),
             special_tokens=[(tokens[name], named[name]) for name in named],
         )
@@ -142,7 +145,7 @@ def write(keys: Keys, folder: Path) -> None:
     """Write tokenizer.json and tokenizer_config.json, with the chat template, into a folder."""
     tokenizer(keys).save(str(folder / "tokenizer.json"))
     tokens = keys["tokenizer.ggml.tokens"]
-    told = {
+    config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
         "chat_template": keys.get("tokenizer.chat_template"),
@@ -151,6 +154,6 @@ def write(keys: Keys, folder: Path) -> None:
     for gguf, ours in names.items():
         number = keys.get(f"tokenizer.ggml.{gguf}_token_id")
         if number is not None and number < len(tokens):
-            told[f"{ours}_token"] = tokens[number]
-    text = json.dumps({key: one for key, one in told.items() if one is not None}, indent=2)
-    (folder / "tokenizer_config.json").write_text(text)
+            config[f"{ours}_token"] = tokens[number]
+    stated = {key: setting for key, setting in config.items() if setting is not None}
+    write_whole(folder / "tokenizer_config.json", json.dumps(stated, indent=2))

@@ -7,7 +7,7 @@ import openai
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
-from tasks.models.chat import Chat, longest
+from tasks.models.chat import Chat, answer_limit
 from tasks.models.loopback import tls
 from thirdshift.errors import ContextTooLong, OutOfMemory, RuntimeUnavailable, ThirdShiftError
 
@@ -26,11 +26,11 @@ class EngineChat(Chat, ChatOpenAI):
             return RuntimeUnavailable(
                 "The embedded engine stopped answering.", "Ask again, or run `thirdshift up`."
             )
-        told = str(error)
-        if "exceed_context_size" in told or "context size" in told:
-            return ContextTooLong(told, "Shorten the question, or raise models.context.")
-        if "out of memory" in told or "failed to allocate" in told:
-            return OutOfMemory(told, "Choose a smaller model, or lower models.context.")
+        message = str(error)
+        if "exceed_context_size" in message or "context size" in message:
+            return ContextTooLong(message, "Shorten the question, or raise models.context.")
+        if "out of memory" in message or "failed to allocate" in message:
+            return OutOfMemory(message, "Choose a smaller model, or lower models.context.")
         return None
 
     def knows_tools(self) -> bool:
@@ -57,7 +57,7 @@ def engine_chat(
         base_url=f"{address.url}/v1",
         api_key=SecretStr(address.key),
         temperature=temperature,
-        max_completion_tokens=longest(max_tokens),
+        max_completion_tokens=answer_limit(max_tokens),
         max_retries=0,  # a second try at a dead engine only delays the message
         stream_usage=True,
         use_responses_api=False,

@@ -15,12 +15,12 @@ from pathlib import Path
 import httpx
 from filelock import FileLock
 
-from tasks.machine.disk import sha256
+from tasks.machine.disk import sha256, whole_file, write_whole
 from tasks.models.gguf_layout import header
 from thirdshift.errors import ModelMissing, RuntimeUnavailable, SettingsInvalid
 from thirdshift.settings import settings
 
-CHUNK = 1 << 20  # bytes read or written at once
+CHUNK = 1 << 20  # bytes of a download taken at once
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +68,8 @@ def publish(model: str, gguf: Path) -> Path:
     target = folder / f"{plain}-{digest[:12]}.gguf"
     with FileLock(folder / "published.lock"):
         if not target.exists():
-            part = target.with_suffix(".part")
-            _copy(gguf, part)
-            part.replace(target)
+            with whole_file(target, durable=True) as part:
+                shutil.copyfile(gguf, part)
         _register(_registry() | {model: {"file": target.name, "sha256": digest}})
     return target
 
@@ -88,21 +87,9 @@ def unpublish(model: str) -> None:
                 (folder / gone["file"]).unlink(missing_ok=True)
 
 
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as old, target.open("wb") as new:
-        shutil.copyfileobj(old, new, CHUNK)
-        new.flush()
-        os.fsync(new.fileno())
-
-
 def _register(entries: dict[str, dict[str, str]]) -> None:
     file = settings().models_path / "published.json"
-    part = file.with_suffix(".json.part")
-    with part.open("w") as stream:
-        json.dump(entries, stream, indent=2)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(file)
+    write_whole(file, json.dumps(entries, indent=2), durable=True)
 
 
 def _registry() -> dict[str, dict[str, str]]:
@@ -166,6 +153,6 @@ def _append(answer: httpx.Response, part: Path) -> None:
 
 def _total(answer: httpx.Response) -> int | None:
     """Return the whole file's size, which a resumed answer tells in Content-Range."""
-    told = answer.headers.get("Content-Range", "").rpartition("/")[2]
-    told = told or answer.headers.get("Content-Length", "")
-    return int(told) if told.isdigit() else None
+    size = answer.headers.get("Content-Range", "").rpartition("/")[2]
+    size = size or answer.headers.get("Content-Length", "")
+    return int(size) if size.isdigit() else None

@@ -15,15 +15,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import BaseModel
 
+from tasks.models import current
 from tasks.models.budget import make_room
-from tasks.models.current import chosen
 from tasks.models.embedded import files as gguf_files
-from tasks.models.embedded.server import (
-    Address,
-    estimate,
-    serve,
-    supervised,
-)
+from tasks.models.embedded.server import Address, estimate, serve, supervised
 from tasks.models.gguf_layout import parameters
 from tasks.models.protocol import LoadedModel, Tier
 from thirdshift.errors import ModelMissing, RuntimeUnavailable
@@ -59,7 +54,7 @@ class EmbeddedRuntime:
     @property
     def base(self) -> str:
         """The name of the model that serves as the base: what was learnt, else the bare one."""
-        return chosen(self.name, self.base_model())
+        return current.served_model(self.name, self.base_model())
 
     def base_model(self) -> str:
         """Return the bare base model's name."""
@@ -134,8 +129,10 @@ class EmbeddedRuntime:
             if self.base not in self._served and (attached := self._attached(self.base)):
                 self._served[self.base] = attached
             return [
-                LoadedModel(name=name, bytes=one.address.bytes, tier=one.tier, used=one.used)
-                for name, one in self._served.items()
+                LoadedModel(
+                    name=name, bytes=served.address.bytes, tier=served.tier, used=served.used
+                )
+                for name, served in self._served.items()
             ]
 
     def unload(self, model: str) -> None:
@@ -161,9 +158,9 @@ class EmbeddedRuntime:
         # A space is forced: llama.cpp tells nothing of a token that is half a character.
         asked = {"prompt": text, "n_predict": 1, "n_probs": top, "logit_bias": [[" ", 1e6]]}
         with self._served[model].address.client(PATIENCE) as client:
-            told = _json(client.post("/completion", json=asked | {"temperature": 0}))
-        places = told.get("completion_probabilities") or [{"top_logprobs": []}]
-        return {one["token"]: float(one["logprob"]) for one in places[0]["top_logprobs"]}
+            answer = _json(client.post("/completion", json=asked | {"temperature": 0}))
+        places = answer.get("completion_probabilities") or [{"top_logprobs": []}]
+        return {token["token"]: float(token["logprob"]) for token in places[0]["top_logprobs"]}
 
     def model_bytes(self, model: str) -> int:
         """Return the size of a published model's file."""

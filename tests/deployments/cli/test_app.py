@@ -1,18 +1,23 @@
 """The command, used as the README says."""
 
 import json
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from deployments.cli.app import app
 from tasks.models.protocol import ModelRuntime
 from thirdshift.settings import settings
 
+COMMANDS: Any = typer.main.get_command(app)
 COMMAND = [sys.executable, "-c", "from deployments.cli.app import main; main()"]
 
 
@@ -162,9 +167,55 @@ def test_reindex_makes_every_vector_anew(papers: Path) -> None:
     assert "1 chunks have new vectors" in _invoke("reindex")
 
 
-def test_the_readme_names_every_command() -> None:
+def test_the_readme_lists_the_commands_of_help_and_no_others() -> None:
     readme = Path("README.md").read_text(encoding="utf-8")
+    block = readme.partition("**The command.**")[2].split("```")[1]
+    listed = [line.partition("  #")[0] for line in block.splitlines() if "thirdshift" in line]
 
-    for command in app.registered_commands:
-        assert command.callback is not None
-        assert f"thirdshift {command.callback.__name__}" in readme
+    assert {shlex.split(line)[1] for line in listed} == set(COMMANDS.commands)
+    for line in listed:
+        parsed(line)
+
+
+def commands(group: Any = COMMANDS) -> Iterator[Any]:
+    """Yield all commands and groups below a group."""
+    for command in group.commands.values():
+        yield command
+        if hasattr(command, "commands"):
+            yield from commands(command)
+
+
+def parsed(line: str) -> None:
+    """Take a line as the shell and the command would, up to what it would do; raises UsageError."""
+    program, *words = shlex.split(line)
+    assert program == "thirdshift"
+    command = COMMANDS
+    while hasattr(command, "commands"):
+        name = words.pop(0)
+        assert name in command.commands, line
+        command = command.commands[name]
+    assert not command.make_context(name, words).args, line
+
+
+def test_every_group_has_an_example_to_paste() -> None:
+    groups = [command for command in commands() if hasattr(command, "commands")]
+
+    assert len(groups) == 7
+    assert all("Example: thirdshift " in group.help for group in groups)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        line.partition("Example: ")[2]
+        for command in commands()
+        for line in (command.help or "").splitlines()
+        if "Example: " in line
+    ],
+)
+def test_an_example_is_a_line_that_the_command_takes(line: str) -> None:
+    parsed(line)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert _invoke("--version") == f"thirdshift {version('thirdshift')}\n"

@@ -22,7 +22,7 @@ from prefect.client.orchestration import get_client
 
 from deployments.catalogue import find, prefect_deployment
 from deployments.runner.catchup import CatchUp, Marks, policy_of
-from deployments.runner.doors import CAUGHT_UP
+from deployments.runner.effects import CAUGHT_UP
 from deployments.runner.warm import WarmRunner
 from tasks.runs.ledger import history
 from tasks.runs.schedule import Mark, Policy, Skip
@@ -180,11 +180,11 @@ class World:
         self.scheduled.pop(UUID(run), None)
         self.strike()
 
-    async def create(self, deployment: UUID, at: datetime) -> None:
+    async def create(self, deployment: UUID, occurrence: datetime) -> None:
         self.strike(0.2)
-        if ("ours", deployment, at) not in self.keys:
-            self.keys.add(("ours", deployment, at))
-            run = Run(deployment, at, auto_scheduled=False)
+        if ("ours", deployment, occurrence) not in self.keys:
+            self.keys.add(("ours", deployment, occurrence))
+            run = Run(deployment, occurrence, auto_scheduled=False)
             self.scheduled[run.id] = run
         self.strike(0.2)
 

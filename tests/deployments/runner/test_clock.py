@@ -6,29 +6,29 @@ from itertools import count
 import pytest
 
 from deployments.runner import clock, reconcile
-from deployments.runner.clock import Reading, happened, read
+from deployments.runner.clock import ClockReading, happened, read_clocks
 
 
 @pytest.mark.parametrize(
     ("after", "said"),
     [
-        (Reading(105, 5, 5), ""),
-        (Reading(105 + 7200, 5, 5 + 7200), "The machine slept for 2 h 00 min."),
-        (Reading(105 + 90, 5, 5), "The clock was set forward 1 min 30 s."),
-        (Reading(105 - 3600, 5, 5), "The clock was set back 1 h 00 min."),
+        (ClockReading(105, 5, 5), ""),
+        (ClockReading(105 + 7200, 5, 5 + 7200), "The machine slept for 2 h 00 min."),
+        (ClockReading(105 + 90, 5, 5), "The clock was set forward 1 min 30 s."),
+        (ClockReading(105 - 3600, 5, 5), "The clock was set back 1 h 00 min."),
         (
-            Reading(105, 5, 5 + 600),
-            "The machine slept for 10 min 00 s. The clock was set back 10 min 00 s.",
+            ClockReading(105, 5, 5 + 600),
+            "The machine slept for 10 min. The clock was set back 10 min.",
         ),
-        (Reading(107, 5, 5), ""),  # adjusted, not set
+        (ClockReading(107, 5, 5), ""),  # adjusted, not set
     ],
 )
-def test_sleep_and_set_clocks_are_told_apart(after: Reading, said: str) -> None:
-    assert happened(Reading(100, 0, 0), after) == said
+def test_sleep_and_set_clocks_are_told_apart(after: ClockReading, said: str) -> None:
+    assert happened(ClockReading(100, 0, 0), after) == said
 
 
 def test_nothing_has_happened_between_two_looks() -> None:
-    assert happened(read(), read()) == ""
+    assert happened(read_clocks(), read_clocks()) == ""
 
 
 async def test_a_new_time_zone_is_told_once(

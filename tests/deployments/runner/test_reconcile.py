@@ -151,7 +151,7 @@ def test_a_process_id_given_out_again_is_not_the_runs(monkeypatch: pytest.Monkey
     assert notes.find(run)
     monkeypatch.setattr(processes, "_born", lambda pid: "another moment")
     assert notes.find(run) is None
-    assert notes.told(run) == f"process {os.getpid()}"
+    assert notes.described(run) == f"process {os.getpid()}"
 
 
 def test_a_torn_note_is_no_process() -> None:
@@ -161,4 +161,4 @@ def test_a_torn_note_is_no_process() -> None:
 
     assert notes.find(run) is None
     notes.forget(run)
-    assert notes.told(run) == "none was noted"
+    assert notes.described(run) == "none was noted"

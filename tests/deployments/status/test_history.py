@@ -8,7 +8,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.states import Cancelled, Crashed, Scheduled
 
-from deployments.runner.doors import CAUGHT_UP, PrefectDoors
+from deployments.runner.effects import CAUGHT_UP, PrefectEffects
 from deployments.status.history import happenings, period
 from tasks.runs.ledger import keep
 from tasks.runs.schedule import Policy, Skip
@@ -57,7 +57,7 @@ async def test_what_prefect_alone_knows_is_told_too(
     client.set_flow_run_state(runs[1].id, Cancelled(name="Skipped", message="-"), force=True)
     client.set_flow_run_state(runs[2].id, Cancelled(message="By the owner."), force=True)
     skip = Skip(first=now() - DAY, last=now(), count=2, reason="Missed: 3 h 00 min late.")
-    await PrefectDoors(client).tell(Policy(name="look", cron="0 2 * * *", catch_up="skip"), skip)  # type: ignore[arg-type]
+    await PrefectEffects(client).tell(Policy(name="look", cron="0 2 * * *", catch_up="skip"), skip)  # type: ignore[arg-type]
 
     found, complete = happenings(DAY)
 
@@ -81,14 +81,14 @@ async def test_doors_do_everything_only_once(prefect: str, client: SyncPrefectCl
     flow_id = client.create_flow(caught)
     deployment = client.create_deployment(flow_id, "caught")
     async with get_client() as ours:
-        doors = PrefectDoors(ours)
-        await doors.create(deployment, at)
-        await doors.create(deployment, at)
-        assert not await doors.active(deployment)  # it has no schedule
+        effects = PrefectEffects(ours)
+        await effects.create(deployment, at)
+        await effects.create(deployment, at)
+        assert not await effects.active(deployment)  # it has no schedule
         (run,) = [run for run in client.read_flow_runs() if run.deployment_id == deployment]
-        await doors.cancel(str(run.id), "Why not.")
+        await effects.cancel(str(run.id), "Why not.")
         client.delete_flow_run(run.id)
-        await doors.cancel(str(run.id), "Why not.")
+        await effects.cancel(str(run.id), "Why not.")
 
     assert run.tags == [CAUGHT_UP]
     assert run.state and run.state.type == Scheduled().type

@@ -15,7 +15,7 @@ from fpdf import FPDF
 
 from tasks.documents.files import kind_of, read, walk
 from thirdshift.errors import DocumentUnreadable
-from thirdshift.records import Extract, Reading
+from thirdshift.records import Extract, Ingested
 
 CAT = "吾輩は猫である。名前はまだ無い。"
 AS_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -358,7 +358,7 @@ def test_only_document_unreadable_escapes_from_damaged_files(tmp_path: Path, nam
 # Folders
 
 
-def paths(found: list[Path | Reading]) -> list[str]:
+def paths(found: list[Path | Ingested]) -> list[str]:
     return [item.name for item in found if isinstance(item, Path)]
 
 
@@ -381,8 +381,8 @@ def test_walk_names_what_it_cannot_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     given = [tmp_path / "missing", tmp_path / "folder", tmp_path / "p.png", tmp_path / "pipe"]
     found = list(walk(given, []))
-    assert all(isinstance(item, Reading) and item.result == "rejected" for item in found)
-    reasons = [item.reason for item in found if isinstance(item, Reading)]
+    assert all(isinstance(item, Ingested) and item.result == "rejected" for item in found)
+    reasons = [item.reason for item in found if isinstance(item, Ingested)]
     assert ["exist" in reasons[0], "exist" in reasons[1]] == [True, True]
     assert ".png" in reasons[2]
     assert "no regular file" in reasons[3]
@@ -404,7 +404,7 @@ def test_walk_goes_deeper_than_the_stack(tmp_path: Path, monkeypatch: pytest.Mon
 def test_walk_names_an_unreadable_folder(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0)
     (found,) = walk([tmp_path / "locked"], [])
-    assert isinstance(found, Reading)
+    assert isinstance(found, Ingested)
     assert "permission" in found.reason
 
 
@@ -414,7 +414,7 @@ def test_a_file_name_that_is_not_utf8_is_rejected_printably(tmp_path: Path) -> N
     except OSError:
         pytest.skip("this file system refuses such names")
     (found,) = walk([tmp_path], [])
-    assert isinstance(found, Reading)
+    assert isinstance(found, Ingested)
     assert str(found.path).isprintable()
 
 

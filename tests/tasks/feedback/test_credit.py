@@ -11,12 +11,12 @@ from tasks.feedback.credit import (
     pooled,
     shares,
 )
-from thirdshift.learning import Feedback, Verdict
+from thirdshift.learning import Feedback, Rating
 
 TODAY = date(2026, 5, 1)
 
 
-def _verdict(n: int, verdict: Verdict = "bad", age: int = 0, question: str = "") -> Feedback:
+def _verdict(n: int, verdict: Rating = "bad", age: int = 0, question: str = "") -> Feedback:
     moment = datetime(2026, 5, 1, tzinfo=UTC) - timedelta(days=age) + timedelta(seconds=n)
     asked = question or f"question {n}"
     return Feedback(

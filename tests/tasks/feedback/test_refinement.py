@@ -25,7 +25,7 @@ from tasks.memory.ingestion import ingest
 from tasks.memory.store import store
 from tasks.memory.superseding import PREFIX
 from thirdshift.errors import NotFound
-from thirdshift.learning import Verdict
+from thirdshift.learning import Rating
 from thirdshift.records import Note
 
 TODAY = date.today()
@@ -37,7 +37,7 @@ QUESTION = "When is the next service of the roaster?"
 PARAPHRASE = "next roaster service date"
 
 
-def _judge(question: str, verdict: Verdict, correction: str = "") -> list[str]:
+def _judge(question: str, verdict: Rating, correction: str = "") -> list[str]:
     cited = [hit.chunk_id for hit in memory.recall(question, 5)]
     turn = keep_turn(question, "An answer.", cited, tier="quote")
     give_feedback(verdict, turn, correction)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.machine.disk import whole_file, whole_folder, write_whole
+from tasks.machine.disk import sweep_parts, whole_file, whole_folder, write_whole
 
 
 def test_a_file_is_replaced_whole_and_nothing_lies_beside_it(tmp_path: Path) -> None:
@@ -55,3 +55,17 @@ def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         (part / "all").write_text("of it")
     assert [file.name for file in folder.iterdir()] == ["all"]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_a_killed_write_left_is_swept_and_a_download_that_goes_on_is_not(
+    tmp_path: Path,
+) -> None:
+    for name in ("list.json.0123abcd.part", "model.gguf.part", "list.json"):
+        (tmp_path / name).write_text("half")
+        os.utime(tmp_path / name, (0, 0))
+    with whole_file(tmp_path / "new.json") as part:
+        part.write_text("under way")
+        assert sweep_parts(tmp_path) == 4
+
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["list.json", "model.gguf.part", "new.json"]

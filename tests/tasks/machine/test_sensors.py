@@ -12,7 +12,7 @@ import yaml
 
 from tasks.machine.linux import Linux
 from tasks.machine.macos import Mac
-from tasks.machine.probes import Absent, Counter, said
+from tasks.machine.probes import Absent, Counter, output_of
 from tasks.machine.sensors import SENSORS, sense
 
 MACOS = yaml.safe_load((Path(__file__).parents[2] / "samples/sensors/macos.yaml").read_text())
@@ -132,9 +132,9 @@ def test_a_mac_counts_what_its_chip_counts(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_missing_command_is_a_reason() -> None:
     with pytest.raises(Absent, match="no command no-such-command"):
-        said("no-such-command")
+        output_of("no-such-command")
     with pytest.raises(Absent, match="false: exit 1"):
-        said("false")
+        output_of("false")
 
 
 @pytest.mark.parametrize(

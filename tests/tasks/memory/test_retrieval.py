@@ -3,7 +3,7 @@
 import pytest
 
 from tasks import memory
-from tasks.memory import indexing
+from tasks.memory import chunks, indexing
 from tasks.memory.store import store
 from tasks.models.embedding import embedder
 from thirdshift.errors import EmbeddingMismatch
@@ -98,4 +98,4 @@ def test_another_embedding_model_is_refused_and_reindex_mends_it(
 
     assert indexing.reindex() == 2
     assert memory.recall("roaster", 1)[0].text == ROASTER
-    assert store().model == "another-model"
+    assert chunks.model() == "another-model"

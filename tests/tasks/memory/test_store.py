@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from tasks.memory import chunks, maintenance
 from tasks.memory.store import (
     Row,
     Store,
@@ -106,11 +107,11 @@ def test_two_processes_write_at_once_and_no_row_is_lost(home: Path) -> None:
 def test_compaction_keeps_every_row_and_covers_every_chunk_with_the_index() -> None:
     for number in range(6):
         store().upsert("chunks", [_chunk(str(number))])
-    assert store().unindexed() > 0
+    assert chunks.unindexed() > 0
 
-    store().compact()
+    maintenance.compact()
 
-    assert store().unindexed() == 0
+    assert chunks.unindexed() == 0
     assert store().count("chunks") == 6
 
 
@@ -125,10 +126,10 @@ def test_many_vectors_get_an_index_that_finds_what_exact_search_finds(
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     store().upsert("chunks", [_chunk(str(n), vector=v) for n, v in enumerate(vectors)])
 
-    store().compact()
+    maintenance.compact()
 
     assert any("vector" in index.columns for index in store().table("chunks").list_indices())
-    near = store().nearest(vectors[7], 1, "status = 'active'")
+    near = chunks.nearest(vectors[7], 1, "status = 'active'")
     assert near["id"].to_pylist() == ["7"]
 
 

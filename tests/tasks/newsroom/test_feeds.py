@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.newsroom.feeds import address, entries, plain
+from tasks.newsroom.feeds import entries, plain
+from tasks.pages.links import address
 from thirdshift.errors import FeedBroken
 from thirdshift.newsroom import Source
 from thirdshift.paths import DATASETS

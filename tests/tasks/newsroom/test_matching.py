@@ -7,7 +7,7 @@ import yaml
 
 from tasks import memory
 from tasks.newsroom import stories
-from tasks.newsroom.matching import found_keyword, judge
+from tasks.newsroom.matching import first_keyword, judge
 from thirdshift.newsroom import Entry, Source, Watchlist
 from thirdshift.paths import DATASETS
 from thirdshift.records import Note
@@ -44,7 +44,7 @@ def entry(title: str, summary: str, source: str = "A", url: str = "") -> Entry:
 def test_keywords_are_found_whatever_their_width_and_case(
     text: str, word: str, found: bool
 ) -> None:
-    assert bool(found_keyword(text, [word])) is found
+    assert bool(first_keyword(text, [word])) is found
 
 
 def test_a_keyword_takes_a_story_and_an_unrelated_one_is_left_with_its_reason() -> None:

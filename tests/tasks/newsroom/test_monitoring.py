@@ -12,11 +12,11 @@ from tasks.memory.store import store
 from tasks.newsroom import monitoring, stories
 from tasks.newsroom.monitoring import (
     Checked,
+    announcements,
     check,
     check_all,
-    keep,
+    keep_states,
     take_in,
-    told,
 )
 from tests.hostile import Web, answer
 from thirdshift.newsroom import Source, Watchlist
@@ -29,7 +29,7 @@ KIND = "application/rss+xml"
 
 def ask(source: Source) -> Checked:
     checked = check(source)
-    keep([checked])
+    keep_states([checked])
     return checked
 
 
@@ -67,14 +67,14 @@ def test_what_a_source_said_before_it_was_watched_is_no_news(
 def test_a_broken_feed_is_told_of_once_and_its_recovery_once(site: Web) -> None:
     source = Source(name="News", url=site.serve("/feed", "gone", status=404))
 
-    lines = [told([ask(source)])]
+    lines = [announcements([ask(source)])]
     for _ in range(3):
         later(source)
-        lines.append(told([ask(source)]))
+        lines.append(announcements([ask(source)]))
     site.serve("/feed", RSS.format(ITEM.format("a")), KIND)
     later(source)
     back = ask(source)
-    lines += [told([back]), told([ask(source)])]
+    lines += [announcements([back]), announcements([ask(source)])]
 
     assert [len(some) for some in lines] == [1, 0, 0, 0, 1, 0]
     assert "404" in lines[0][0] and "recovered" in lines[4][0]

@@ -18,9 +18,7 @@ from tasks.pages import (
     markup,
 )
 from tasks.pages.classifier import best_set
-from tasks.pages.markup import declared_charset
-from tasks.pages.metadata import links, metadata
-from tasks.text.decoding import decode
+from tasks.pages.parsed import ParsedPage
 
 PAGES = Path(__file__).parents[2] / "samples" / "pages"
 URLS: dict[str, str] = yaml.safe_load((PAGES / "urls.yaml").read_text("utf-8"))
@@ -44,7 +42,7 @@ def f1(found: str, truth: str, n: int = 1) -> float:
 def read(name: str) -> tuple[str, str]:
     """Return a page, decoded, and its hand-checked text."""
     data = (PAGES / f"{name}.html").read_bytes()
-    return decode(data, declared_charset(data)), (PAGES / f"{name}.txt").read_text("utf-8")
+    return markup.decoded(data), (PAGES / f"{name}.txt").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +81,7 @@ def test_the_goods_of_a_shelf_are_its_text_and_what_it_hides_is_not() -> None:
 def test_what_is_for_readers_without_scripts_is_read_without_a_browser() -> None:
     page, truth = read("discourse-noscript")
     assert f1(articles.main_text(page, URLS["discourse-noscript"]), truth) == 1
-    assert not articles.needs_browser(page)
+    assert not ParsedPage(page).needs_browser()
 
 
 def test_the_best_set_is_that_whose_f1_is_to_be_expected_highest() -> None:
@@ -139,21 +137,23 @@ def test_a_text_that_only_json_states_is_taken() -> None:
 )
 def test_whatever_a_page_is_reading_it_ends(page: str) -> None:
     assert isinstance(articles.main_text(page), str)
-    assert isinstance(articles.needs_browser(page), bool)
-    assert metadata(page, "https://a.example/").canonical == "https://a.example/"
-    assert isinstance(links(page, "https://a.example/"), list)
+    assert isinstance(ParsedPage(page).needs_browser(), bool)
+    parsed = ParsedPage(page, "https://a.example/")
+    assert parsed.metadata().canonical == "https://a.example/"
+    assert isinstance(parsed.links(), list)
 
 
 def test_metadata_and_links_are_read() -> None:
     page, _ = read("wordpress-block-theme")
-    said = metadata(page, URLS["wordpress-block-theme"])
-    assert (said.title, said.author, said.language) == ("Limpets come home", "Una Farrow", "en-GB")
-    assert said.published is not None
-    assert said.published.isoformat() == "2024-05-11T08:00:00+00:00"
+    metadata = ParsedPage(page, URLS["wordpress-block-theme"]).metadata()
+    assert (metadata.title, metadata.author) == ("Limpets come home", "Una Farrow")
+    assert metadata.language == "en-GB"
+    assert metadata.published is not None
+    assert metadata.published.isoformat() == "2024-05-11T08:00:00+00:00"
     page, _ = read("wordpress-twentytwelve")
-    url = URLS["wordpress-twentytwelve"]
-    assert metadata(page, url).feeds == ("https://stonebridgebakes.example/feed/",)
-    assert [link.url for link in links(page, url)][:2] == [
+    parsed = ParsedPage(page, URLS["wordpress-twentytwelve"])
+    assert parsed.metadata().feeds == ("https://stonebridgebakes.example/feed/",)
+    assert [link.url for link in parsed.links()][:2] == [
         "https://stonebridgebakes.example/",
         "https://stonebridgebakes.example/about",
     ]
@@ -164,7 +164,7 @@ def test_links_are_absolute_single_and_lead_to_pages() -> None:
     <a href="mailto:a@b.example">m</a><a href="javascript:x()">j</a><a href="p.png">p</a>
     <a href="http://[broken">b</a>
     <a rel="nofollow" href="/paid">$</a><a href="//b.example/">B</a>"""
-    assert [(link.url, link.text) for link in links(page, "https://a.example/x")] == [
+    assert [(link.url, link.text) for link in ParsedPage(page, "https://a.example/x").links()] == [
         ("https://a.example/deep/one", "One"),
         ("https://b.example/", "B"),
     ]
@@ -172,9 +172,25 @@ def test_links_are_absolute_single_and_lead_to_pages() -> None:
 
 def test_a_foreign_canonical_is_not_believed() -> None:
     page = '<link rel="canonical" href="https://bank.example/login"><p>text</p>'
-    assert metadata(page, "https://a.example/x").canonical == "https://a.example/x"
+    assert ParsedPage(page, "https://a.example/x").metadata().canonical == "https://a.example/x"
 
 
 @pytest.mark.parametrize("name", ["very-short", "github-readme", "nextjs-news", "poem-page"])
 def test_pages_that_have_their_text_need_no_browser(name: str) -> None:
-    assert not articles.needs_browser(read(name)[0])
+    assert not ParsedPage(read(name)[0]).needs_browser()
+
+
+def test_reading_a_page_changes_nothing_in_it() -> None:
+    name = "shop-shelf"
+    page = ParsedPage(read(name)[0], URLS[name])
+
+    first = page.main_text(), page.needs_browser(), page.metadata(), page.links()
+
+    assert (page.main_text(), page.needs_browser(), page.metadata(), page.links()) == first
+
+
+def test_a_base_of_a_stranger_leads_to_no_file() -> None:
+    page = '<base href="file:///etc/"><a href="passwd">p</a><a href="https://b.example/">B</a>'
+
+    for url in ("https://a.example/", "file:///srv/saved/a.html"):
+        assert [link.url for link in ParsedPage(page, url).links()] == ["https://b.example/"]

@@ -7,8 +7,7 @@ from tasks.memory.retrieval import recall
 from tasks.memory.store import store
 from tasks.reports import digest
 from tasks.reports import shift as report
-from tasks.reports.shift import MemoryFigures, Shift
-from thirdshift.outcome import Outcome, OutcomeStatus, Ran
+from thirdshift.outcome import MemoryFigures, Outcome, OutcomeStatus, Ran, Shift
 
 START = datetime(2026, 3, 1, 2, tzinfo=UTC)
 

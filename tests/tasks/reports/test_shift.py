@@ -10,20 +10,15 @@ import pytest
 
 from tasks.reports import verdict
 from tasks.reports.rendering import page
-from tasks.reports.shift import (
-    MemoryFigures,
-    Shift,
-    latest,
-    markdown,
-    write,
-)
+from tasks.reports.shift import latest, write
+from tasks.reports.shift_text import markdown
 from thirdshift.evaluation import (
-    Answered,
+    AnsweredTwice,
     Criterion,
     Interval,
     Verdict,
 )
-from thirdshift.outcome import Outcome, OutcomeStatus, Ran
+from thirdshift.outcome import MemoryFigures, Outcome, OutcomeStatus, Ran, Shift
 from thirdshift.settings import settings
 
 START = datetime(2026, 3, 1, 2, tzinfo=UTC)
@@ -78,7 +73,9 @@ def test_what_was_learnt_is_shown_by_the_same_prompts_before_and_after(home: Pat
         wanted="a gain",
         held=True,
     )
-    answers = [Answered(prompt="When is tea?", base="Never.", candidate="At four.", wanted="Four.")]
+    answers = [
+        AnsweredTwice(prompt="When is tea?", base="Never.", candidate="At four.", wanted="Four.")
+    ]
     found = Verdict(candidate="sentinel-lora:v1", method="lora", criteria=[gain], answers=answers)
     produced = [str(verdict.write(found, home / "evaluations" / "v1"))]
     ran = _ran("train_lora")

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from tasks.runs import heavy_slot
 from tasks.runs.admission import (
     Terms,
     admitted,
@@ -15,7 +16,6 @@ from tasks.runs.admission import (
 from tasks.runs.energy import metering
 from tasks.runs.gate import Gate
 from tasks.runs.preemption import Deferred, due
-from tasks.runs.slot import heavy_slot, holder
 from thirdshift.records import now
 
 BUSY = Gate(load_ceiling=1e-9, min_idle_minutes=1e9, hours="00:00-00:01", memory_floor=1e-9)
@@ -74,7 +74,7 @@ def test_a_closed_gate_defers_before_anything_is_done() -> None:
 def test_a_second_heavy_run_is_deferred_and_names_the_first() -> None:
     with (
         metering() as meter,
-        heavy_slot("the first"),
+        heavy_slot.hold("the first"),
         pytest.raises(Deferred, match="heavy slot: held by the first"),
         admitted(Terms(name="a", heavy=True), "the second", meter),
     ):
@@ -83,7 +83,7 @@ def test_a_second_heavy_run_is_deferred_and_names_the_first() -> None:
 
 def test_a_heavy_run_holds_the_slot_while_it_works() -> None:
     with metering() as meter, admitted(Terms(name="a", heavy=True), "the run", meter):
-        assert "the run" in str(holder())
+        assert "the run" in str(heavy_slot.holder())
         assert due() is None
 
-    assert holder() is None
+    assert heavy_slot.holder() is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.runs import preemption
+from tasks.runs import heavy_slot, preemption
 from tasks.runs.gate import Condition, Decision
 from tasks.runs.preemption import (
     Checkpoint,
@@ -18,7 +18,6 @@ from tasks.runs.preemption import (
     preemptible,
     watching,
 )
-from tasks.runs.slot import SlotTaken, heavy_slot, holder
 from thirdshift.records import now
 from thirdshift.settings import settings
 
@@ -127,20 +126,20 @@ def test_cheap_steps_are_not_saved_one_by_one(checkpoint: Checkpoint) -> None:
 
 
 def test_only_one_run_holds_the_slot_and_it_is_named() -> None:
-    with heavy_slot("train lora"):
-        with pytest.raises(SlotTaken, match="train lora"), heavy_slot("another"):
+    with heavy_slot.hold("train lora"):
+        with pytest.raises(heavy_slot.SlotTaken, match="train lora"), heavy_slot.hold("another"):
             pass
-        assert "train lora" in str(holder())
+        assert "train lora" in str(heavy_slot.holder())
 
-    assert holder() is None
-    with heavy_slot("another"):
+    assert heavy_slot.holder() is None
+    with heavy_slot.hold("another"):
         pass
 
 
 HOLD = """
 import sys, time
-from tasks.runs.slot import heavy_slot
-with heavy_slot("doomed"):
+from tasks.runs import heavy_slot
+with heavy_slot.hold("doomed"):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -150,12 +149,12 @@ def test_a_killed_holder_does_not_hold_the_slot(home: Path) -> None:
     command = [sys.executable, "-c", HOLD]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "held\n"
-        with pytest.raises(SlotTaken, match="doomed"), heavy_slot("next"):
+        with pytest.raises(heavy_slot.SlotTaken, match="doomed"), heavy_slot.hold("next"):
             pass
 
         process.kill()
         process.wait()
 
-    assert holder() is None
-    with heavy_slot("next"):
-        assert "next" in str(holder())
+    assert heavy_slot.holder() is None
+    with heavy_slot.hold("next"):
+        assert "next" in str(heavy_slot.holder())

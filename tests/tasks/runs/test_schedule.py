@@ -11,7 +11,7 @@ from tasks.runs.schedule import (
     Due,
     Mark,
     Policy,
-    Verdict,
+    ScheduleDecision,
     intending,
     judge,
     passed_over,
@@ -36,20 +36,20 @@ def settled(policy: Policy, mark: Mark, *moments: datetime, zone: ZoneInfo = BER
     """Return when something starts, over several polls without runs of Prefect's."""
     started = []
     for now in moments:
-        verdict = judge(policy, mark, [], now, zone)
-        mark = verdict.mark
-        if verdict.create:
-            started.append(f"{verdict.create:%m-%dT%H:%M}")
+        decision = judge(policy, mark, [], now, zone)
+        mark = decision.mark
+        if decision.create:
+            started.append(f"{decision.create:%m-%dT%H:%M}")
     return started
 
 
 def test_a_run_that_is_due_starts_on_time() -> None:
     due = [Due(id="a", at=at("03-10T02:00"))]
 
-    verdict = judge(SKIP, since("03-10T00:00"), due, at("03-10T02:00:01"), BERLIN)
+    decision = judge(SKIP, since("03-10T00:00"), due, at("03-10T02:00:01"), BERLIN)
 
-    assert verdict.start == ("a",)
-    assert verdict.cancel == {} and verdict.create is None and verdict.skips == ()
+    assert decision.start == ("a",)
+    assert decision.cancel == {} and decision.create is None and decision.skips == ()
 
 
 def test_a_run_the_runner_had_no_room_for_may_start_later() -> None:
@@ -62,41 +62,42 @@ def test_a_run_the_runner_had_no_room_for_may_start_later() -> None:
 def test_after_three_nights_asleep_the_newest_runs_once() -> None:
     due = [Due(id=name, at=at(f"03-{name}T02:00")) for name in ("10", "11", "12")]
 
-    verdict = judge(ONCE, since("03-09T12:00"), due, at("03-12T08:00"), BERLIN)
+    decision = judge(ONCE, since("03-09T12:00"), due, at("03-12T08:00"), BERLIN)
 
-    assert verdict.start == ("12",)
-    assert verdict.cancel == dict.fromkeys(
+    assert decision.start == ("12",)
+    assert decision.cancel == dict.fromkeys(
         ("10", "11"), "Late duplicate of the run due 2026-03-12 02:00."
     )
-    assert [skip.count for skip in verdict.skips] == [2]
+    assert [skip.count for skip in decision.skips] == [2]
 
 
 def test_where_prefect_has_no_run_one_is_created() -> None:
-    verdict = judge(ONCE, since("03-09T12:00"), [], at("03-10T08:00"), BERLIN)
+    decision = judge(ONCE, since("03-09T12:00"), [], at("03-10T08:00"), BERLIN)
 
-    assert verdict.create == at("03-10T02:00")
-    assert judge(ONCE, verdict.mark, [], at("03-10T09:00"), BERLIN) == Verdict(mark=verdict.mark)
+    assert decision.create == at("03-10T02:00")
+    later = judge(ONCE, decision.mark, [], at("03-10T09:00"), BERLIN)
+    assert later == ScheduleDecision(mark=decision.mark)
 
 
 def test_prefects_run_that_comes_after_all_is_a_duplicate() -> None:
     mark = judge(ONCE, since("03-09T12:00"), [], at("03-10T02:01"), BERLIN).mark
     late = [Due(id="a", at=at("03-10T02:00"))]
 
-    verdict = judge(ONCE, mark, late, at("03-10T02:02"), BERLIN)
+    decision = judge(ONCE, mark, late, at("03-10T02:02"), BERLIN)
 
-    assert "Late duplicate" in verdict.cancel["a"]
-    assert verdict.start == () and verdict.skips == ()
+    assert "Late duplicate" in decision.cancel["a"]
+    assert decision.start == () and decision.skips == ()
 
 
 @pytest.mark.parametrize("policy", [SKIP, ONCE])
 def test_what_is_too_late_is_dropped_with_the_reason(policy: Policy) -> None:
     due = [Due(id="a", at=at("03-10T02:00"))]
 
-    verdict = judge(policy, since("03-09T12:00"), due, at("03-10T23:00"), BERLIN)
+    decision = judge(policy, since("03-09T12:00"), due, at("03-10T23:00"), BERLIN)
 
-    assert verdict.start == () and verdict.create is None
-    assert "21 h 00 min late" in verdict.cancel["a"]
-    assert verdict.skips[0].reason == verdict.cancel["a"]
+    assert decision.start == () and decision.create is None
+    assert "21 h 00 min late" in decision.cancel["a"]
+    assert decision.skips[0].reason == decision.cancel["a"]
 
 
 def test_a_new_schedule_has_missed_nothing() -> None:
@@ -161,20 +162,20 @@ def test_an_hourly_job_runs_each_real_hour_of_a_repeated_one() -> None:
 def test_a_flight_west_does_not_repeat_the_day() -> None:
     mark = judge(ONCE, since("03-10T00:00"), [], at("03-10T02:01"), BERLIN).mark
 
-    verdict = judge(ONCE, mark, [], at("03-10T02:01", NEW_YORK), NEW_YORK)
+    decision = judge(ONCE, mark, [], at("03-10T02:01", NEW_YORK), NEW_YORK)
 
-    assert verdict.create is None
-    assert "by the clock of Europe/Berlin" in verdict.skips[0].reason
+    assert decision.create is None
+    assert "by the clock of Europe/Berlin" in decision.skips[0].reason
 
 
 def test_a_run_made_by_the_clock_we_left_does_not_start_by_the_one_we_came_to() -> None:
     due = [Due(id="berlin", at=at("03-10T02:00"))]
     mark = judge(ONCE, since("03-09T12:00"), [], at("03-09T22:00"), BERLIN).mark
 
-    verdict = judge(ONCE, mark, due, at("03-10T02:10"), NEW_YORK)
+    decision = judge(ONCE, mark, due, at("03-10T02:10"), NEW_YORK)
 
-    assert verdict.start == () and verdict.create is None
-    assert "the clock of Europe/Berlin" in verdict.cancel["berlin"]
+    assert decision.start == () and decision.create is None
+    assert "the clock of Europe/Berlin" in decision.cancel["berlin"]
 
 
 def test_a_start_that_a_fault_broke_off_is_not_called_late() -> None:
@@ -216,16 +217,16 @@ def test_at_most_one_starts_and_nothing_is_lost(
     times = data.draw(st.lists(st.datetimes(until.replace(tzinfo=None), now.replace(tzinfo=None))))
     due = [Due(id=str(n), at=time.replace(tzinfo=UTC)) for n, time in enumerate(times)]
 
-    verdict = judge(policy, mark, due, now, zone)
+    decision = judge(policy, mark, due, now, zone)
 
-    assert len(verdict.start) + bool(verdict.create) <= 1
-    assert not set(verdict.start) & set(verdict.cancel)
-    if verdict.mark.until > until:
+    assert len(decision.start) + bool(decision.create) <= 1
+    assert not set(decision.start) & set(decision.cancel)
+    if decision.mark.until > until:
         assert {run.id for run in due if run.at <= now - TOLERANCE} <= {
-            *verdict.start,
-            *verdict.cancel,
+            *decision.start,
+            *decision.cancel,
         }
-    again = judge(policy, verdict.mark, [], now, zone)
+    again = judge(policy, decision.mark, [], now, zone)
     assert again.create is None and again.skips == ()
 
 
@@ -237,8 +238,8 @@ def test_no_walk_of_the_clock_starts_an_occurrence_twice(
     for step in steps:
         now += timedelta(seconds=step)
         for moment in (now, now + PATIENCE):
-            verdict = judge(policy, mark, [], moment, zone)
-            mark = verdict.mark
-            started += [verdict.create] if verdict.create else []
+            decision = judge(policy, mark, [], moment, zone)
+            mark = decision.mark
+            started += [decision.create] if decision.create else []
 
     assert len(set(started)) == len(started)

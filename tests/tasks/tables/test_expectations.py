@@ -68,7 +68,7 @@ def failures(file: Path, given: list[dict[str, Any]]) -> set[tuple[str, str, tup
         examine(extract(analysis), analysis)
     except Quarantined as put_aside:
         return {
-            (one.expectation, one.said.rpartition("; ")[2], tuple(one.rows))
+            (one.expectation, one.reason.rpartition("; ")[2], tuple(one.rows))
             for one in put_aside.failures
         }
     return set()

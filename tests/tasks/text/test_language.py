@@ -10,7 +10,7 @@ from tasks.text.language import (
     MEANS,
     is_japanese,
     measure,
-    sentences,
+    split_sentences,
     terms,
 )
 
@@ -34,7 +34,13 @@ def test_the_rest_is_not(text: str) -> None:
 def test_sentences_of_both_languages_are_split() -> None:
     text = "One. Two!\n三つ目です。四つ目？ Version 1.5 is out"
 
-    assert sentences(text) == ["One.", "Two!", "三つ目です。", "四つ目？", "Version 1.5 is out"]
+    assert split_sentences(text) == [
+        "One.",
+        "Two!",
+        "三つ目です。",
+        "四つ目？",
+        "Version 1.5 is out",
+    ]
 
 
 def test_terms_leave_function_words_out() -> None:

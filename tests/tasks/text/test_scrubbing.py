@@ -25,7 +25,7 @@ def test_few_identifiers_survive_and_few_look_alikes_go() -> None:
 @pytest.mark.parametrize("kind", sorted({kind for kind, _, _ in GOES}))
 def test_what_goes_is_called_by_its_kind(kind: str) -> None:
     called = [
-        kind in {found.kind for found in detect(text)}
+        kind in {detection.kind for detection in detect(text)}
         for named, text, part in GOES
         if named == kind and part not in scrub(text)
     ]

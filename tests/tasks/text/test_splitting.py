@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.text.splitting import count, split
+from tasks.text import splitting
 from thirdshift.records import Extract, Piece
 
 SENTENCE = "吾輩はここで始めて人間というものを見た。"
@@ -15,7 +15,7 @@ KINDS = [("text", ""), ("markdown", ""), ("code", "python"), ("code", "typescrip
 
 
 def pieces(text: str, kind: str = "text", language: str = "", tokens: int = 256) -> list[Piece]:
-    return split(Extract(text=text, title="", kind=kind, language=language), tokens)
+    return splitting.split(Extract(text=text, title="", kind=kind, language=language), tokens)
 
 
 def left_out(text: str, found: list[Piece], tokens: int) -> str:
@@ -24,7 +24,7 @@ def left_out(text: str, found: list[Piece], tokens: int) -> str:
     for piece in found:
         a, b = piece.span
         assert piece.text == text[a:b]
-        assert count(piece.text) <= tokens
+        assert splitting.count(piece.text) <= tokens
         covered[a:b] = " " * (b - a)
     spans = [piece.span for piece in found]
     assert all(before[1] <= after[0] for before, after in pairwise(spans))

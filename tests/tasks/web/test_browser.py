@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tasks.pages import articles
 from tasks.web import browser
 from tasks.web import fetch as web
 from tests.hostile import Web
@@ -39,11 +38,11 @@ def test_a_page_that_needs_scripts_is_read_through_the_browser_and_reaches_nothi
         outside.serve("/app.js", SCRIPT.replace("TRAP", f'"{own.base}/hello"'), "text/javascript")
         outside.serve("/api/article.json", f'{{"title": "Roaster", "body": "{BODY}"}}', "text/json")
         page = web.fetch(outside.base + "/")
-        assert articles.needs_browser(page.text)
+        assert page.parsed.needs_browser()
         rendered = browser.render(page)
         assert rendered.rendered
-        assert not articles.needs_browser(rendered.text)
-        assert "old roaster on Teramachi" in articles.main_text(rendered.text, rendered.url)
+        assert not rendered.parsed.needs_browser()
+        assert "old roaster on Teramachi" in rendered.parsed.main_text()
         assert "was refused" in rendered.text
         assert "may not post" in rendered.text
         assert not own.requests

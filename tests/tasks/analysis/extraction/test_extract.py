@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +20,7 @@ from openpyxl import Workbook
 from pyarrow.csv import write_csv
 
 from tasks.analysis.examination import examine
+from tasks.analysis.extraction import apis
 from tasks.analysis.extraction.extract import extract
 from tasks.tables.cube import Cube
 from thirdshift.analysis import Analysis
@@ -329,6 +331,25 @@ def test_an_api_is_read_to_its_last_page(way: str, api: str) -> None:
 
     assert cube.rows == len(ROWS)
     assert float(cube.totals["v.sales"].sum()) == TOTAL
+
+
+@pytest.mark.parametrize("way", PAGING)
+def test_each_page_of_an_api_is_parsed_once(
+    way: str, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[bytes] = []
+
+    def loads(body: bytes) -> Any:
+        parsed.append(body)
+        return json.loads(body)
+
+    monkeypatch.setattr(apis, "json", SimpleNamespace(loads=loads))
+    source = {"kind": "http", "url": f"{api}/{way}", "records": "data.items"}
+
+    extract(analysis(source | {"paging": PAGING[way]}, **NESTED))
+
+    pages = [path for path in Api.asked if path.startswith(f"/{way}")]
+    assert len(parsed) == len(pages) == (4 if way == "pages" else 3)
 
 
 def test_an_api_with_more_pages_than_allowed_is_an_error_and_not_half_the_data(api: str) -> None:

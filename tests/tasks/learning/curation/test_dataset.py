@@ -13,7 +13,7 @@ from tasks.feedback.examples import keep_example, prefer
 from tasks.learning.curation import rows as curated_rows
 from tasks.learning.curation.dataset import curate
 from tasks.learning.curation.deduplication import without_doubles
-from tasks.learning.curation.splits import split, topics
+from tasks.learning.curation.splits import assign_splits, clusters
 from tasks.models.embedding import embedder
 from thirdshift.errors import DatasetInvalid, TooLittleData
 from thirdshift.learning import Dataset, Example
@@ -65,7 +65,7 @@ def test_no_topic_stands_on_both_sides_and_old_knowledge_is_replayed(tokenizer: 
         assert prompts[judged]
         assert not replay & set(prompts[judged])
         cosines = embedder().query(trained) @ embedder().query(prompts[judged]).T
-        assert cosines.max() < made.manifest["settings"]["topic_limit"]
+        assert cosines.max() < made.manifest.settings.topic_limit
 
 
 def test_the_same_rows_make_the_same_bytes(tokenizer: Any) -> None:
@@ -140,7 +140,7 @@ def test_many_examples_about_one_thing_cannot_be_judged(tokenizer: Any) -> None:
 
 def test_a_set_that_breaks_an_expectation_is_refused_with_rows_and_reasons() -> None:
     rows = [
-        curated_rows.CuratedRow(
+        curated_rows.PlacedRow(
             Example(id=f"{number:032}", origin="written", prompt=f"p{number}", completion=text),
             name,
             number,
@@ -152,7 +152,7 @@ def test_a_set_that_breaks_an_expectation_is_refused_with_rows_and_reasons() -> 
     ]
 
     with pytest.raises(DatasetInvalid) as refused:
-        curated_rows.check("examples", rows, 512)
+        curated_rows.check_rows("examples", rows, 512)
 
     assert "completion" in str(refused.value)
     assert "identifiers" in str(refused.value)
@@ -163,7 +163,7 @@ def test_topics_join_through_rows_between_them() -> None:
     angles = np.radians([0, 40, 80, 180])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
-    labels, limit = topics(np.vstack([vectors, -vectors[:1]]))
+    labels, limit = clusters(np.vstack([vectors, -vectors[:1]]))
 
     assert labels[0] == labels[1] == labels[2] != labels[3] == labels[4]
     assert limit == 0.55
@@ -173,13 +173,13 @@ def test_whole_topics_go_to_one_split_and_every_split_gets_some() -> None:
     labels = [0] * 8 + [1] * 4 + [2] * 3 + list(range(3, 12))
     ids = [f"{at:032}" for at in range(len(labels))]
 
-    found = split(labels, ids)
+    found = assign_splits(labels, ids)
 
     for label in set(labels):
         assert len({name for name, one in zip(found, labels, strict=True) if one == label}) == 1
     assert {"train", "valid", "test"} == set(found)
     assert 0.5 <= found.count("train") / len(found) <= 0.85
-    assert split(labels, ids) == found
+    assert assign_splits(labels, ids) == found
 
 
 def test_the_replay_set_is_disjoint_from_what_models_are_judged_by() -> None:

@@ -6,21 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tasks.learning.adapters import Version
 from tasks.learning.evaluation.criteria import no_certain_loss, no_loss
-from tasks.learning.evaluation.judge import HeldOut, Judge, Model
+from tasks.learning.evaluation.held_out import HeldOut
+from tasks.learning.evaluation.judge import Judge
 from tasks.learning.evaluation.likelihood_child import Row, Weighed
-from tasks.learning.evaluation.regression import regression_set
-from tasks.learning.lesson import known_topics
+from tasks.learning.evaluation.measuring import Model
+from tasks.learning.evaluation.regression_set import regression_set
 from tasks.reports.verdict import markdown, write
 from thirdshift.errors import TooLittleData
 from thirdshift.evaluation import Verdict
-from thirdshift.learning import Dataset
 
 WANTED, REJECTED = "Tea is served at four. Stay bright!", "Tea at four, I guess."
-HELD_OUT = [
-    HeldOut(prompt=f"When is tea on day {n}?", wanted=WANTED, topic=f"day {n}") for n in range(12)
-]
+HELD_OUT = [HeldOut(prompt=f"When is tea on day {n}?", wanted=WANTED, cluster=n) for n in range(12)]
 PAIRS = [one.model_copy(update={"rejected": REJECTED}) for one in HELD_OUT]
 RIGHT = {
     prompt: item.continuations[0] for item in regression_set().items for prompt in [item.prompt]
@@ -142,26 +139,9 @@ def test_a_step_back_behind_what_is_served_is_rejected() -> None:
 
 def test_topics_that_the_served_one_was_taught_do_not_count_against_a_new_one() -> None:
     served = model(lambda row: 0.1 if row.completion == WANTED else general(row))
-    known = [one.topic for one in HELD_OUT[:5]]  # too few are left to compare
+    known = [one.cluster for one in HELD_OUT[:5]]  # too few are left to compare
     judge = Judge(model(base_costs), model(tuned_costs), HELD_OUT, served=served, known=known)
     assert judge.judge("v2", "lora").promoted
-
-
-def test_a_topic_is_known_where_one_of_its_rows_was_trained_on_before(tmp_path: Path) -> None:
-    tonight = [["a", "test", 0, 9], ["b", "test", 0, 9], ["c", "test", 1, 9], ["d", "train", 2, 9]]
-    before = [["b", "train", 7, 9], ["c", "test", 8, 9]]
-    dataset = Dataset(folder=tmp_path, manifest={"rows": tonight}, left_out=[])
-    served = Version(
-        id="night:v1",
-        series="night",
-        number=1,
-        state="current",
-        runtime="embedded",
-        base="b",
-        base_content="c",
-        manifest={"dataset": {"rows": before}},
-    )
-    assert known_topics(dataset, served) == {"0"}
 
 
 def test_a_model_that_says_the_same_to_everything_is_rejected() -> None:

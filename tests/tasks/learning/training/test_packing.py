@@ -3,8 +3,8 @@ import importlib
 import numpy as np
 import pytest
 
-from tasks.learning.training.data import Example
-from tasks.learning.training.packing import batch, layout, shape
+from tasks.learning.training.data import Tokens
+from tasks.learning.training.packing import balanced_rows, batch, batch_shape
 from tasks.learning.training.recipes import recipe
 from tasks.learning.weights.mlx_setup import prepare
 
@@ -32,35 +32,35 @@ ARCHITECTURES = {
 }
 
 
-def examples() -> list[Example]:
+def examples() -> list[Tokens]:
     draw = np.random.default_rng(0)
     sizes = ((20, 5), (33, 1), (40, 30), (11, 2), (50, 20))
-    return [Example(draw.integers(1, 300, size).tolist(), start) for size, start in sizes]
+    return [Tokens(draw.integers(1, 300, size).tolist(), start) for size, start in sizes]
 
 
 def test_a_layout_holds_each_example_once_in_evenly_filled_rows() -> None:
     lengths = [7, 50, 3, 22, 18, 40, 9]
-    rows = layout(lengths, row=64)
+    rows = balanced_rows(lengths, row=64)
     assert sorted(at for row in rows for at in row) == list(range(7))
     filled = [sum(lengths[at] for at in row) for row in rows]
     assert len(rows) == 3 and max(filled) - min(filled) <= max(lengths) / 2
 
 
 def test_a_row_is_as_long_as_the_longest_example_needs() -> None:
-    assert layout([100, 5, 5], row=32) == [[0], [1, 2]]
+    assert balanced_rows([100, 5, 5], row=32) == [[0], [1, 2]]
 
 
 @pytest.mark.parametrize("row", [0, 64, 500])
 def test_what_is_trained_is_each_answers_tokens_and_nothing_else(row: int) -> None:
     laid = batch(examples(), row)
-    assert (*laid.inputs.shape, len(laid.picks)) == shape(examples(), row)
+    assert (*laid.inputs.shape, len(laid.picks)) == batch_shape(examples(), row)
     for owner, example in enumerate(examples()):
         mine = (laid.owners == owner) & (laid.weights == 1)
-        assert laid.targets[mine].tolist() == example.tokens[example.start :]
+        assert laid.targets[mine].tolist() == example.ids[example.start :]
         before = laid.inputs.reshape(-1)[laid.picks[mine]]
-        assert before.tolist() == example.tokens[example.start - 1 : -1]
-    assert laid.trained == sum(len(one.tokens) - one.start for one in examples())
-    assert laid.tokens == sum(len(one.tokens) - 1 for one in examples())
+        assert before.tolist() == example.ids[example.start - 1 : -1]
+    assert laid.trained == sum(len(one.ids) - one.start for one in examples())
+    assert laid.tokens == sum(len(one.ids) - 1 for one in examples())
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -3,13 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.learning.training.recipes import (
-    SHIPPED,
-    Method,
-    Recipe,
-    recipe,
-)
+from tasks.learning.training.recipes import SHIPPED, Recipe, recipe
 from thirdshift.errors import SettingsInvalid
+from thirdshift.learning import Method
 from thirdshift.settings import settings
 
 both = pytest.mark.parametrize("method", ["lora", "dpo"])
@@ -42,9 +38,9 @@ def test_the_owners_keys_win_over_the_shipped_ones_and_changes_over_both() -> No
     "text, named",
     [
         ("rankk: 4", "rankk"),
-        ("rank: many", "rank"),
+        ("rank: many", "rank = 'many' is not allowed"),
         ("dropout: 1.5", "dropout"),
-        ("- rank", "no keys"),
+        ("- rank", "keys and values"),
         ("rank: [", "YAML"),
     ],
 )

@@ -1,6 +1,7 @@
-from tasks.learning.training.recipes import Method, recipe
+from tasks.learning.training.recipes import recipe
 from tasks.learning.training.records import History, Manifest, Validation
 from tasks.learning.training.report import artifact
+from thirdshift.learning import Method
 from thirdshift.records import now
 
 

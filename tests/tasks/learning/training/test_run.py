@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.learning.training import finetune
-from tasks.learning.training.child import Told, run
+from tasks.learning.training.child import StopSignal, run
 from tasks.learning.training.recipes import recipe
 from tasks.learning.training.records import (
     Go,
@@ -43,19 +43,19 @@ def train(tiny_base: Path, tmp_path: Path) -> Train:
 
 def follow(job: Job, stop_after: int = 0, said: list[Record] | None = None) -> None:
     """Train as the child does; with `stop_after` be told to stop in that iteration."""
-    told = Told()
+    signalled = StopSignal()
     job.checkpoints.mkdir(parents=True, exist_ok=True)
 
     def say(message: Record) -> None:
         if said is not None:
             said.append(message)
         if isinstance(message, Progress) and message.iteration == stop_after:
-            told.stop = True
+            signalled.stop = True
 
     def room(plan: Plan) -> Go:
         return Go(gradient_checkpointing=False, estimate=1 << 30)
 
-    run(job, told, say, room)
+    run(job, signalled, say, room)
 
 
 def adapter(folder: Path) -> bytes:

@@ -113,18 +113,20 @@ def test_swapped_matrices_show(
     tmp_path: Path, tuned: Any, way: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base, folder, adapter = tuned("llama")
-    read = lora.read
+    read = lora.read_adapter
 
     def swapped(path: Path) -> lora.Adapter:
         found = read(path)
         square = {  # shapes tell where it is not square
-            name: lora.Pair(pair.b.T, pair.a.T) if "q_proj" in name or "o_proj" in name else pair
+            name: lora.LoraPair(pair.b.T, pair.a.T)
+            if "q_proj" in name or "o_proj" in name
+            else pair
             for name, pair in found.pairs.items()
         }
         return lora.Adapter(square, found.rank, found.scale)
 
-    monkeypatch.setattr(merging, "read", swapped)
-    monkeypatch.setattr(exporting, "read", swapped)
+    monkeypatch.setattr(merging, "read_adapter", swapped)
+    monkeypatch.setattr(exporting, "read_adapter", swapped)
 
     assert way(base, folder, adapter, tmp_path)[0] > 5 * MEAN
 
@@ -176,7 +178,7 @@ def test_pefts_folder_has_pefts_names_shapes_and_fields(tmp_path: Path, tuned: A
 
     told = json.loads((tmp_path / "peft" / "adapter_config.json").read_text())
     arrays = load_file(tmp_path / "peft" / "adapter_model.safetensors")
-    ours = lora.read(adapter)
+    ours = lora.read_adapter(adapter)
     down = "base_model.model.model.layers.1.mlp.down_proj"
     delta = arrays[f"{down}.lora_B.weight"] @ arrays[f"{down}.lora_A.weight"]
     pair = ours.pairs["model.layers.1.mlp.down_proj"]
@@ -218,7 +220,7 @@ def test_other_ways_of_tuning_are_refused_by_name(tmp_path: Path, tuned: Any, ki
     adapter = tiny.adapter(folder, tmp_path / kind, fine_tune_type=kind)
 
     with pytest.raises(ModelUnsupported, match=kind):
-        lora.read(adapter)
+        lora.read_adapter(adapter)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +265,7 @@ def test_a_diverged_adapter_is_refused(tmp_path: Path, tuned: Any) -> None:
 
 def test_a_folder_without_an_adapter_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match=str(tmp_path)):
-        lora.read(tmp_path)
+        lora.read_adapter(tmp_path)
 
 
 def test_a_full_disk_stops_a_merge_before_it_starts(

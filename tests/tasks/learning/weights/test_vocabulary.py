@@ -33,7 +33,7 @@ def test_byte_level_ids_are_llama_cpps(tmp_path: Path, pre: str) -> None:
     keys = tiny.vocabulary(WORDS) | {"tokenizer.ggml.pre": pre}
     write(keys, tmp_path, KINDS[pre])
 
-    token_check.check(keys, tmp_path)
+    token_check.check_tokens(keys, tmp_path)
     assert ids(tmp_path) == token_check.served_ids(keys, token_check.TEXTS)
 
 
@@ -42,7 +42,7 @@ def test_sentencepiece_ids_are_llama_cpps(tmp_path: Path, prefix: bool) -> None:
     keys = pieces(prefix)
     write(keys, tmp_path, "gemma2")
 
-    token_check.check(keys, tmp_path)
+    token_check.check_tokens(keys, tmp_path)
     assert ids(tmp_path) == token_check.served_ids(keys, token_check.TEXTS)
 
 
@@ -51,7 +51,7 @@ def test_ids_that_differ_are_refused_with_the_text(tmp_path: Path) -> None:
     write(keys | {"tokenizer.ggml.pre": "llama-bpe"}, tmp_path, "llama")
 
     with pytest.raises(ModelUnsupported, match="gpt2 smollm"):
-        token_check.check(keys, tmp_path)
+        token_check.check_tokens(keys, tmp_path)
 
 
 @pytest.mark.parametrize(

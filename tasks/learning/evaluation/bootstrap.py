@@ -1,4 +1,4 @@
-"""Is a difference more than chance? Paired bootstrap intervals, seeded, by groups where given."""
+"""Paired bootstrap: is a difference more than chance? Seeded, by groups where there are some."""
 
 from collections.abc import Hashable, Sequence
 
@@ -15,7 +15,7 @@ _SEED = 0
 def interval(changes: Sequence[float], groups: Sequence[Hashable] = ()) -> Interval:
     """Return the mean of paired changes with its percentile interval.
 
-    Items of one group (a topic) are not independent: each group counts once, with its mean.
+    Items of one group (a cluster) are not independent: each group counts once, with its mean.
     Raises ValueError where there is nothing.
     """
     values = _by_group(changes, groups) if groups else np.asarray(changes, dtype=float)
@@ -37,7 +37,7 @@ def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
         return float(values.min()), float(values.max())
     from scipy.stats import bootstrap
 
-    found = bootstrap(
+    bounds = bootstrap(
         (values,),
         np.mean,
         n_resamples=_RESAMPLES,
@@ -45,4 +45,4 @@ def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
         method="percentile",
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(bounds.low), float(bounds.high)

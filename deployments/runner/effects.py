@@ -1,4 +1,4 @@
-"""The doors of `deployments.runner.catchup`: Prefect's API and our ledger."""
+"""Effects: what the decisions of `deployments.runner.catchup` do to Prefect and to our ledger."""
 
 import asyncio
 from datetime import datetime
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CAUGHT_UP = "caught-up"  # the tag of runs that stand for a missed time
 
 
-class PrefectDoors:
+class PrefectEffects:
     """Cancels and creates runs with a client, and keeps skips in the ledger."""
 
     def __init__(self, client: "PrefectClient") -> None:
@@ -23,8 +23,8 @@ class PrefectDoors:
 
     async def active(self, deployment: UUID) -> bool:
         """Tell whether neither the deployment nor its schedules are paused."""
-        found = await self._client.read_deployment(deployment)
-        return not found.paused and any(schedule.active for schedule in found.schedules)
+        entry = await self._client.read_deployment(deployment)
+        return not entry.paused and any(schedule.active for schedule in entry.schedules)
 
     async def cancel(self, run: str, reason: str) -> None:
         """Cancel a scheduled run, as Skipped."""
@@ -38,17 +38,17 @@ class PrefectDoors:
         except ObjectNotFound:
             return  # the owner deleted it
 
-    async def create(self, deployment: UUID, at: datetime) -> None:
+    async def create(self, deployment: UUID, occurrence: datetime) -> None:
         """Create a run for an occurrence that has none; its key makes the second time nothing."""
         from prefect.states import Scheduled
 
-        local = at.astimezone(settings().zone)
+        local = occurrence.astimezone(settings().zone)
         message = f"For {local:%a %d %b %H:%M}, which passed without a run."
         await self._client.create_flow_run_from_deployment(
             deployment,
             state=Scheduled(message=message),
             tags=[CAUGHT_UP],
-            idempotency_key=f"{CAUGHT_UP} {deployment} {at.isoformat()}",
+            idempotency_key=f"{CAUGHT_UP} {deployment} {occurrence.isoformat()}",
         )
 
     async def tell(self, policy: Policy, skip: Skip) -> None:
@@ -57,7 +57,7 @@ class PrefectDoors:
 
 
 def _keep(policy: Policy, skip: Skip) -> None:
-    from tasks.runs.outcomes import keep
+    from tasks.runs import ledger
     from thirdshift.outcome import Outcome, Ran
 
     first, last = (at.astimezone(settings().zone) for at in (skip.first, skip.last))
@@ -72,4 +72,4 @@ def _keep(policy: Policy, skip: Skip) -> None:
         seconds=0,
         outcome=Outcome(status="skipped", reason=f"Due {times}. {skip.reason}"),
     )
-    keep(ran)
+    ledger.keep(ran)

@@ -7,7 +7,7 @@ import feedparser
 import pytest
 from typer.testing import CliRunner
 
-from deployments.chain import follow
+from deployments import triggered
 from deployments.cli.app import app
 from deployments.services import supervise
 from deployments.shift import run_deployment
@@ -61,7 +61,7 @@ def test_an_item_of_a_feed_becomes_an_approved_draft_whose_citations_exist(
     began = now()
 
     assert run_deployment("monitor-sources", {}, lambda _: None).name == "Done"
-    states = {run.name: run.state.name for run in follow(began) if run.state}
+    states = {run.name: run.state.name for run in triggered.follow(began) if run.state}
 
     (draft,) = drafts.listed("pending")
     wrote = f"write about {draft.title}"

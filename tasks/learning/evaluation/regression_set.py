@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import yaml
 
+from thirdshift.errors import EvaluationFailed
 from thirdshift.paths import DATASETS
 from thirdshift.records import Record
+from thirdshift.yaml_files import read_yaml
 
 FILE = DATASETS / "evaluation" / "regression.yaml"
 
@@ -30,7 +31,7 @@ class Item(Record):
     @property
     def continuations(self) -> list[str]:
         """All of them, the right one first."""
-        return [self.begins + one for one in (self.right, *self.wrong)]
+        return [self.begins + text for text in (self.right, *self.wrong)]
 
 
 class Prompt(Record):
@@ -55,7 +56,7 @@ class RegressionSet(Record):
 @cache
 def regression_set(file: Path = FILE) -> RegressionSet:
     """Return the set that ships, or another file's."""
-    return RegressionSet.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    return RegressionSet.model_validate(read_yaml(file, EvaluationFailed))
 
 
 def leaning(likelihoods: list[float]) -> float:

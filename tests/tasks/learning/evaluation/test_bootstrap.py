@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tasks.learning.evaluation.confidence import interval
+from tasks.learning.evaluation.bootstrap import interval
 
 
 def test_an_interval_holds_the_mean_and_narrows_with_more_items() -> None:

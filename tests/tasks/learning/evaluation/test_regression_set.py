@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tasks.learning.evaluation.regression import Prompt, leaning, regression_set
+from tasks.learning.evaluation.regression_set import Prompt, leaning, regression_set
 
 
 def test_the_set_has_each_skill_in_both_languages_and_no_item_twice() -> None:

@@ -1,4 +1,4 @@
-"""Runs that events start: who waits for a whole shift waits for these too."""
+"""Triggered runs: those that events start; who waits for a whole shift waits for them too."""
 
 import time
 from collections.abc import Iterator
@@ -29,16 +29,16 @@ def follow(since: datetime) -> Iterator["FlowRun"]:
     from prefect.client.orchestration import SyncPrefectClient
 
     triggered = [entry for entry in catalogue() if entry.trigger]
-    told: set[str] = set()
+    settled: set[str] = set()
     began = calm_since = time.monotonic()
     with SyncPrefectClient(f"{settings().prefect_url}/api") as client:
         while time.monotonic() - began < _PATIENCE and time.monotonic() - calm_since < _QUIET:
             for run in (runs := _runs(client, triggered, since)):
-                if _settled(run) and str(run.id) not in told:
-                    told.add(str(run.id))
+                if _settled(run) and str(run.id) not in settled:
+                    settled.add(str(run.id))
                     calm_since = time.monotonic()
                     yield run
-            if len(told) < len(runs):
+            if len(settled) < len(runs):
                 calm_since = time.monotonic()
             time.sleep(_LOOK)
 

@@ -1,4 +1,4 @@
-"""One heavy run at a time on this machine, across processes and restarts.
+"""Mutual exclusion: one heavy run at a time on this machine, across processes and restarts.
 
 The slot is a locked file: the system releases it whatever ends the holder. A note beside it
 says who holds it.
@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from tasks.machine.disk import write_whole
 from thirdshift.records import now
 from thirdshift.settings import settings
 
@@ -22,7 +23,7 @@ class SlotTaken(Exception):
 
 
 @contextmanager
-def heavy_slot(run: str) -> Iterator[None]:
+def hold(run: str) -> Iterator[None]:
     """Hold the slot meanwhile, without waiting; raises SlotTaken."""
     settings().run_path.mkdir(parents=True, exist_ok=True)
     lock = FileLock(settings().run_path / "heavy.lock")
@@ -31,7 +32,8 @@ def heavy_slot(run: str) -> Iterator[None]:
     except Timeout:
         raise SlotTaken(holder() or "a heavy run that has only begun") from None
     try:
-        _note().write_text(json.dumps({"run": run, "pid": os.getpid(), "since": f"{now()}"}))
+        note = {"run": run, "pid": os.getpid(), "since": f"{now()}"}
+        write_whole(_note(), json.dumps(note))
         yield
     finally:
         _note().unlink(missing_ok=True)
@@ -41,10 +43,10 @@ def heavy_slot(run: str) -> Iterator[None]:
 def holder() -> str | None:
     """Return who holds the slot, or None; a note whose process is gone counts for nothing."""
     try:
-        said = json.loads(_note().read_text())
-    except (OSError, ValueError):  # no note, or half of one
+        note = json.loads(_note().read_text())
+    except (OSError, ValueError):  # no note, or one that a power cut left empty
         return None
-    return f"{said['run']} (process {said['pid']})" if psutil.pid_exists(said["pid"]) else None
+    return f"{note['run']} (process {note['pid']})" if psutil.pid_exists(note["pid"]) else None
 
 
 def _note() -> Path:
