@@ -88,6 +88,18 @@ def write_config(names: Iterable[str]) -> Path:
     return config_file()
 
 
+def is_ours(config: Path) -> bool:
+    """Tell whether a configuration starts the programs as this code does; yesterday's may not."""
+    parser = configparser.RawConfigParser()
+    parser.read(config)
+    sections = [name for name in parser.sections() if name.startswith("program:")]
+    names = [section.removeprefix("program:") for section in sections]
+    return all(
+        name in PROGRAMS and parser[section]["command"] == _program(name, 0)["command"]
+        for name, section in zip(names, sections, strict=True)
+    )
+
+
 def _program(name: str, order: int) -> dict[str, str]:
     module, _, seconds = PROGRAMS[name]
     # -P: a `tasks` folder where we were started must not pass for ours.

@@ -20,7 +20,9 @@ from filelock import FileLock, Timeout
 from deployments.services import control
 from deployments.services.programs import (
     HAND_OVER,
+    config_file,
     ensure_ports_free,
+    is_ours,
     pid_file,
     write_config,
 )
@@ -98,10 +100,16 @@ def wait_ready(timeout: float, progress: Progress = lambda _: None) -> None:
 
 
 def _refuse_second() -> None:
-    if running():
+    if not running():
+        return
+    if not is_ours(config_file()):
         raise ThirdShiftError(
-            f"Third Shift is already up (process {_pid()}).", "See `thirdshift status`."
+            f"Third Shift is up with other code (process {_pid()}), and cannot restart what ends.",
+            "Run `thirdshift down`, then `thirdshift up`.",
         )
+    raise ThirdShiftError(
+        f"Third Shift is already up (process {_pid()}).", "See `thirdshift status`."
+    )
 
 
 def _detach(names: list[str]) -> None:

@@ -33,8 +33,8 @@ def save(page: Page) -> None:
 
 def prune() -> int:
     """Remove the oldest pages above web.cache_mb; return how many went."""
-    folder = settings().web_path / "pages"
-    pages = sorted(((path.stat().st_mtime, path) for path in folder.glob("*.json.gz")), reverse=True)
+    files = (settings().web_path / "pages").glob("*.json.gz")
+    pages = sorted(((path.stat().st_mtime, path) for path in files), reverse=True)
     left, removed = settings().web.cache_mb * 1e6, 0
     for _, path in pages:
         left -= path.stat().st_size

@@ -84,6 +84,17 @@ def test_waiting_without_a_supervisor_says_so(ours: Path) -> None:
         supervise.wait_ready(5)
 
 
+def test_a_supervisor_of_other_code_is_told_apart_and_what_to_do(ours: Path) -> None:
+    with supervise._lock():
+        text = write_config(BOTH).read_text()
+        with pytest.raises(ThirdShiftError, match="already up"):
+            supervise.up(BOTH, foreground=False)
+
+        config_file().write_text(text.replace("deployments.services.server", "deployments.server"))
+        with pytest.raises(ThirdShiftError, match=r"other code.*thirdshift down"):
+            supervise.up(BOTH, foreground=False)
+
+
 @pytest.mark.long
 def test_everything_comes_up_once_and_goes_down_whole(ours: Path) -> None:
     said: list[str] = []
