@@ -10,10 +10,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tasks.runs.admission import Terms
 from tasks.runs.gate import Gate
+from tasks.text.yaml_files import read_yaml
 from thirdshift.errors import CatalogueInvalid, NotFound, ThirdShiftError, explained
 from thirdshift.records import Record
 from thirdshift.settings import settings
-from thirdshift.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from tasks.text.yaml_files import read_yaml
 from thirdshift.analysis import Analysis
 from thirdshift.errors import AnalysisInvalid, NotFound, explained
 from thirdshift.paths import DATASETS
 from thirdshift.settings import settings
-from thirdshift.yaml_files import read_yaml
 
 SHIPPED = DATASETS / "analyses"
 

@@ -255,7 +255,7 @@ def test_a_run_that_was_put_off_comes_back_and_is_done(installation: Installatio
         rows = installation.json("history", "--since", ALL_TIME)
         return ("analyse stock", "done") in {(row["run"], row["status"]) for row in rows}
 
-    until(done, PATIENCE)
+    assert until(done, PATIENCE)
 
 
 def test_an_approved_draft_resumes_its_run_which_publishes_it(installation: Installation) -> None:

@@ -1,12 +1,9 @@
 """What people are told of a key that is wrong."""
 
-from pathlib import Path
-
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from thirdshift.errors import SettingsInvalid, explained
-from thirdshift.yaml_files import read_yaml
+from thirdshift.errors import explained
 
 
 class Recipe(BaseModel):
@@ -29,19 +26,3 @@ def test_a_missing_key_is_called_missing_and_a_long_value_is_cut() -> None:
     first, second = explained(fault.value).split(".", 1)
     assert first == "name is missing"
     assert len(second) < 200
-
-
-@pytest.mark.parametrize("text", ["a: [", "- a\n- b", "just words"])
-def test_yaml_that_is_none_is_refused_by_its_name(text: str, tmp_path: Path) -> None:
-    file = tmp_path / "lora.yaml"
-    file.write_text(text)
-
-    with pytest.raises(SettingsInvalid, match=r"lora\.yaml"):
-        read_yaml(file, SettingsInvalid)
-
-
-def test_an_empty_file_has_no_keys(tmp_path: Path) -> None:
-    file = tmp_path / "lora.yaml"
-    file.write_text("# nothing yet\n")
-
-    assert read_yaml(file, SettingsInvalid) == {}

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from tasks.text.yaml_files import read_yaml
 from thirdshift.errors import EvaluationFailed
 from thirdshift.paths import DATASETS
 from thirdshift.records import Record
-from thirdshift.yaml_files import read_yaml
 
 FILE = DATASETS / "evaluation" / "regression.yaml"
 

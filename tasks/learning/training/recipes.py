@@ -4,12 +4,12 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from tasks.text.yaml_files import read_yaml
 from thirdshift.errors import SettingsInvalid, explained
 from thirdshift.learning import Method
 from thirdshift.paths import DATASETS
 from thirdshift.records import Record
 from thirdshift.settings import settings
-from thirdshift.yaml_files import read_yaml
 
 SHIPPED = DATASETS / "training"
 
