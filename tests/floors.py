@@ -38,6 +38,10 @@ HOUSES: dict[str, Floors] = {  # "" are a room's own files
     ),
 }
 MAY_FETCH = {"analysis", "newsroom"}  # besides tasks.web itself
+HTTP = {"aiohttp", "http.client", "httpcore", "httpx", "requests", "socket", "urllib.request"}
+PRIVATE = tuple(  # rooms of the owner's own texts, which speak to nobody
+    f"tasks.{room}." for room in ("documents", "memory", "feedback", "grounding", "text", "pages")
+)
 
 
 def modules(root: Path) -> dict[str, Path]:
@@ -64,9 +68,19 @@ def _imported(path: Path, known: Collection[str]) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names if name.name in known)
-        elif isinstance(node, ast.ImportFrom) and node.module in known:
-            names = [f"{node.module}.{name.name}" for name in node.names]
-            yield from (name if name in known else node.module for name in names)
+        elif isinstance(node, ast.ImportFrom):
+            module = _absolute(node, path)
+            names = [f"{module}.{name.name}" for name in node.names]
+            yield from {name if name in known else module for name in names} & set(known)
+
+
+def _absolute(node: ast.ImportFrom, path: Path) -> str:
+    """Return the module that is imported from, a relative one seen from its file."""
+    if not node.level:
+        return node.module or ""
+    top = next(folder for folder in path.parents if folder.name in ROOMS).parent
+    package = path.relative_to(top).parent.parts
+    return ".".join([*package[: len(package) - node.level + 1], *filter(None, [node.module])])
 
 
 def circle(graph: Graph) -> list[str]:
@@ -79,13 +93,24 @@ def circle(graph: Graph) -> list[str]:
 
 
 def misplaced(root: Path) -> list[str]:
-    """Return what stands in no room of tasks/, and rooms that stand on no floor."""
-    rooms = {room for floor in FLOORS for room in floor}
-    names = [name for name in modules(root) if name.startswith("tasks.")]
-    flat = [name for name in names if (root / name.replace(".", "/")).with_suffix(".py").exists()]
-    hall = {name for name in flat if name.count(".") == 1}
-    unknown = {f"tasks.{name.split('.')[1]}" for name in names if name.count(".") > 1}
-    return sorted(hall | (unknown - {f"tasks.{room}" for room in rooms}))
+    """Return what stands on no floor of its house: a flat file in tasks/, a room nobody placed."""
+    return sorted(
+        {
+            f"{house}.{room}"
+            for house, floors in HOUSES.items()
+            for room in _rooms(root / house.replace(".", "/"), own="" in _names(floors))
+            if room not in _names(floors)
+        }
+    )
+
+
+def _rooms(folder: Path, own: bool) -> Iterator[str]:
+    """Yield the rooms in a folder; its own files are rooms too, unless they stand on a floor."""
+    for path in folder.iterdir():
+        if path.is_dir() and any(path.rglob("*.py")):
+            yield path.name
+        elif path.suffix == ".py" and path.name != "__init__.py" and not own:
+            yield path.stem
 
 
 def upward(root: Path) -> list[str]:
@@ -126,14 +151,49 @@ def _floor(floors: Floors, room: str | None) -> int | None:
 
 
 def fetching(root: Path) -> list[str]:
-    """Return modules of tasks/ that reach the web, and may not."""
+    """Return modules of tasks/ that reach the web, by our room or past it, and may not."""
     allowed = (*(f"tasks.{room}." for room in MAY_FETCH), "tasks.web.")
-    return [
+    names = [name for name in modules(root) if name.startswith("tasks.")]
+    past = [name for name in names if HTTP & _libraries(modules(root)[name])]
+    web = [
         name
-        for name, others in graph(root).items()
-        if name.startswith("tasks.") and not name.startswith(allowed)
-        if any(other.startswith("tasks.web.") for other in others)
+        for name in names
+        if any(f"{other}.".startswith("tasks.web.") for other in graph(root)[name])
     ]
+    return [name for name in web if not name.startswith(allowed)] + [
+        name for name in past if name.startswith(PRIVATE)
+    ]
+
+
+def knowing(root: Path) -> list[str]:
+    """Return what knows too much: of Prefect below runs, of anything but records in findings."""
+    below = [room for floor in FLOORS[: FLOORS.index({"feedback", "runs"})] for room in floor]
+    rooms = tuple(f"tasks.{room}." for room in (*below, "feedback"))
+    orchestrated = [
+        name
+        for name, path in modules(root).items()
+        if name.startswith(rooms) and "prefect" in _libraries(path)
+    ]
+    records = {"thirdshift.findings", "thirdshift.records", "thirdshift.errors"}
+    return orchestrated + [
+        f"{name} -> {other}"
+        for name, others in graph(root).items()
+        if name.startswith("tasks.findings.")
+        for other in others
+        if other not in records and not other.startswith("tasks.findings.")
+    ]
+
+
+def _libraries(path: Path) -> set[str]:
+    """Return the packages a file imports, ours among them."""
+    tree = ast.walk(ast.parse(path.read_text("utf-8")))
+    names: set[str] = set()
+    for node in tree:
+        if isinstance(node, ast.Import):
+            names |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names | {name.split(".")[0] for name in names}
 
 
 def busy_faces(root: Path) -> list[str]:

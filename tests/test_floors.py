@@ -37,6 +37,7 @@ RULES = [
     floors.misplaced,
     floors.upward,
     floors.fetching,
+    floors.knowing,
     floors.busy_faces,
     floors.stuttering,
     floors.crowded,
@@ -58,6 +59,11 @@ def test_the_house_keeps_its_rules(rule: Callable[[Path], list[str]]) -> None:
         ("tasks/runs/gate.py", "from flows import ingest", floors.upward),
         ("deployments/services/server.py", "import deployments.cli.app", floors.upward),
         ("tasks/feedback/turns.py", "from tasks.web.fetch import fetch", floors.fetching),
+        ("tasks/feedback/turns.py", "from tasks import web", floors.fetching),
+        ("tasks/memory/store.py", "import httpx", floors.fetching),
+        ("tasks/memory/store.py", "from prefect import flow", floors.knowing),
+        ("tasks/findings/trend.py", "from thirdshift.settings import settings", floors.knowing),
+        ("tasks/text/decoding.py", "from ..memory import store", floors.upward),
         ("tasks/memory/__init__.py", "return", floors.busy_faces),
     ],
 )
@@ -74,8 +80,11 @@ def test_a_planted_breach_is_found(
     [
         ("tasks/flat.py", floors.misplaced),
         ("tasks/unplaced/module.py", floors.misplaced),
+        ("tasks/unplaced/__init__.py", floors.misplaced),
+        ("tasks/learning/unplaced/module.py", floors.misplaced),
+        ("deployments/flat.py", floors.misplaced),
         ("tasks/web/web_browser.py", floors.stuttering),
-        *[("tasks/learning/training/fifteenth.py", floors.crowded)],
+        ("tasks/learning/training/fifteenth.py", floors.crowded),
     ],
 )
 def test_a_planted_file_is_found(house: Path, file: str, rule: Callable[[Path], list[str]]) -> None:

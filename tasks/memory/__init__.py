@@ -1,7 +1,8 @@
 """Memory: what is kept and how it is found again.
 
-Start with `store` (the one writer), `indexing` (what is remembered), `retrieval` (recall) and
-`ingestion` (files). What others may use of it by its name is handed on here.
+Start with `indexing` (the only writer of documents and chunks), `retrieval` (recall) and
+`ingestion` (files); `store` is how every room writes its own tables, one at a time. What others
+may call by the room's name is handed on here.
 """
 
 from tasks.memory.indexing import forget as forget
